@@ -1,0 +1,55 @@
+/*
+ * listener.h - a listening socket in a loop: accepts, and backs off when descriptors run out.
+ *
+ * With several processes on one socket EPOLLEXCLUSIVE is used and one connection is taken per
+ * event (batch 1), since accepting until EAGAIN hands the whole backlog to one of them.  On
+ * EMFILE and ENFILE the listener pauses 100 ms and logs once; it never spins.
+ */
+#ifndef EVENT_LISTENER_H
+#define EVENT_LISTENER_H
+
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "event/loop.h"
+
+struct listener;
+
+/* fd is yours, non-blocking and close-on-exec. */
+typedef void listener_fn(struct listener *l, int fd, const struct sockaddr *addr, socklen_t len);
+/* Descriptors ran out: close what can be spared.  May be NULL. */
+typedef void listener_short_fn(struct listener *l);
+
+struct listener {
+    struct watch watch;
+    struct timer retry;
+    struct loop *loop;
+    int fd;
+    int batch;
+    bool paused; /* by back-off */
+    listener_fn *on_accept;
+    listener_short_fn *on_short;
+};
+
+/* fd stays the caller's.  0 or -errno. */
+int listener_start(struct listener *l, struct loop *loop, int fd, int batch, listener_fn *on_accept,
+                   listener_short_fn *on_short);
+void listener_stop(struct listener *l);
+/* Accept all that wait in the kernel's queue now, in spite of batch. */
+void listener_drain(struct listener *l);
+
+/*
+ * Parse "127.0.0.1:80", "*:80", "[::1]:80", "unix:/path", "unix:@name".
+ * 0, or -EINVAL with the sentence in err.  Pure: resolves nothing.
+ */
+int listener_parse(const char *text, struct sockaddr_storage *ret_addr, socklen_t *ret_len,
+                   struct br_err *err);
+
+/*
+ * Open, bind and listen.  Stream socket, close-on-exec, non-blocking; IPv6 ones V6ONLY;
+ * SO_REUSEADDR; Unix ones: a stale file is replaced after a refused connect, mode 0666.
+ *   backlog   -1: the system's limit
+ */
+int listener_open(const char *text, int backlog, int *ret_fd, struct br_err *err);
+
+#endif

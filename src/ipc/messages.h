@@ -1,0 +1,122 @@
+/*
+ * messages.h - the messages of messages.def: payloads, names, sizes, directions.
+ *
+ * A receiver checks sender, length and number of descriptors (message_check) before it looks
+ * inside; bounded strings are NUL-terminated by that check.  Nothing here is ever trusted further
+ * than its type: an index is still compared with the table it indexes.
+ */
+#ifndef IPC_MESSAGES_H
+#define IPC_MESSAGES_H
+
+#include "base/slice.h"
+#include "process/role.h"
+
+enum msg_type {
+    MSG_NONE,
+#define MSG(name, payload, from, to, least, most, reply, doc) MSG_##name,
+#include "ipc/messages.def"
+#undef MSG
+    MSGS,
+};
+
+struct msg_none {
+    uint32_t unused;
+};
+
+struct msg_process {
+    uint32_t role; /* enum role_id */
+    int32_t pid;
+    uint32_t index;    /* router number, or a worker's lane */
+    uint32_t launch;   /* prototype, worker */
+    uint32_t instance; /* prototype, worker */
+    int32_t status;    /* PROCESS_GONE: as waitpid(2) */
+};
+
+struct msg_failed {
+    struct msg_process process;
+    int32_t rc;
+    char text[2048];
+};
+
+struct msg_launch {
+    uint32_t launch;
+};
+
+struct msg_drain {
+    uint32_t grace_ms;
+};
+
+struct msg_nest {
+    uint32_t launch;
+    uint32_t instance;
+    uint64_t size; /* bytes of the mapping */
+};
+
+struct msg_slot {
+    uint32_t slot;
+    uint32_t generation;
+    uint64_t size; /* BODY_FILE: bytes in the file */
+};
+
+struct msg_lane {
+    uint32_t lane;
+    uint32_t slot;
+    uint32_t generation;
+};
+
+struct msg_stored {
+    int32_t rc; /* 0, or why what was kept cannot be read */
+    uint32_t version;
+};
+
+struct msg_conf {
+    uint32_t generation;
+};
+
+struct msg_result {
+    uint32_t generation; /* CONF_PREPARED */
+    int32_t rc;          /* 0 or -errno */
+    char text[1024];
+};
+
+enum open_kind {
+    OPEN_LISTENER,   /* name: address as in the configuration; value: backlog */
+    OPEN_CONTROL,    /* the control socket; name unused */
+    OPEN_ACCESS_LOG, /* name: path */
+    OPEN_CONF,       /* SAVE, KEEP: the configuration */
+    OPEN_KINDS,
+};
+
+struct msg_open {
+    uint32_t kind;
+    int32_t value;
+    char name[512];
+};
+
+struct msg_info {
+    const char *name;
+    uint32_t size;
+    uint32_t from; /* ROLE_BITs */
+    uint32_t to;
+    uint8_t fds_min;
+    uint8_t fds_max;
+    enum msg_type reply;
+    const char *doc;
+};
+
+extern const struct msg_info msg_info[MSGS];
+
+#define MSG_FDS_MAX     4
+#define MSG_PAYLOAD_MAX 4096
+
+/* May these two roles have a line at all: some message goes one way or the other. */
+bool roles_talk(enum role_id a, enum role_id b);
+
+/*
+ * message_check - is this what the table says?  Terminates the payload's strings.
+ * 0, -EPROTO (unknown type, wrong length or descriptors), -EPERM (that role may not send it).
+ */
+int message_check(unsigned type, enum role_id from, enum role_id to, void *payload, size_t n,
+                  unsigned fds);
+
+#endif

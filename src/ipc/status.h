@@ -1,0 +1,66 @@
+/*
+ * status.h - the numbers that STATUS carries in its sealed memfd.
+ *
+ *   router:     struct status_router, then n_apps times struct status_app
+ *   prototype:  struct status_prototype, then n_workers times struct status_worker
+ *   main:       struct status_main, then n_processes times struct status_process
+ */
+#ifndef IPC_STATUS_H
+#define IPC_STATUS_H
+
+#include <stdint.h>
+
+struct status_router {
+    uint64_t accepted;
+    uint64_t active;
+    uint64_t idle;
+    uint64_t closed;
+    uint64_t requests;
+    uint32_t generation;
+    uint32_t n_apps;
+};
+
+struct status_app {
+    uint32_t launch;
+    uint32_t waiting; /* in line or queued in the nest, not yet answered */
+    uint32_t active;  /* waiting ones and those being answered */
+    uint32_t unused;
+    uint64_t total;
+};
+
+enum status_worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_DRAINING };
+
+struct status_prototype {
+    uint32_t launch;
+    uint32_t instance;
+    uint32_t n_workers;
+    uint32_t max;
+    int32_t pid;
+    uint32_t unused;
+};
+
+struct status_worker {
+    int32_t pid;
+    uint32_t state; /* enum status_worker_state */
+    uint64_t requests;
+    uint64_t private_bytes; /* Private_Clean + Private_Dirty of smaps_rollup */
+    uint64_t shared_bytes;  /* Shared_Clean + Shared_Dirty */
+    uint64_t age_ms;
+};
+
+struct status_main {
+    uint32_t n_processes;
+    uint32_t unused;
+};
+
+struct status_process {
+    int32_t pid;
+    uint32_t role;
+    uint32_t index;
+    uint32_t launch;
+    uint32_t state; /* enum proc_state of process/lifecycle.h */
+    uint32_t restarts;
+    uint64_t age_ms;
+};
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * creds.h - user and groups: resolved once, dropped, and the drop verified.
+ */
+#ifndef PROCESS_CREDS_H
+#define PROCESS_CREDS_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+#define CREDS_GROUPS_MAX 256
+
+struct creds {
+    uid_t uid;
+    gid_t gid;
+    gid_t groups[CREDS_GROUPS_MAX];
+    unsigned n_groups;
+    char user[64];
+};
+
+/* group NULL: the user's primary group.  -ENOENT with the name when unknown. */
+int creds_resolve(const char *user, const char *group, struct creds *ret, struct br_err *err);
+/*
+ * Become them for good: setgroups, setresgid, setresuid, then read back and try to regain.
+ * Already them: 0.  Without privilege and other ids: -EPERM.
+ */
+int creds_drop(const struct creds *c, struct br_err *err);
+/* May this process change ids: CAP_SETUID and CAP_SETGID effective. */
+bool creds_privileged(void);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * launch.h - the launch card: a flat, bounded description of a process to start.
+ *
+ * Written by the controller, passed as a sealed memfd, kept by main for respawns, read by the
+ * prototype.  Pairs of key and value, in order; a key may repeat ("path", "environment").
+ * main checks lengths and numbers of pairs, never meaning.
+ *
+ *   "BRDC" u32 version, u32 n, then n times: u16 key length, u32 value length, key NUL value NUL
+ *
+ * Keys in use: name, type, module, launch, user, group, working_directory, environment (NAME=VALUE),
+ * stdout, stderr, max, spare, idle_timeout_ms, timeout_ms, requests, slots, and those of the
+ * language (python: home, module_name, callable, path).
+ */
+#ifndef PROCESS_LAUNCH_H
+#define PROCESS_LAUNCH_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define LAUNCH_BYTES_MAX (1024 * 1024)
+#define LAUNCH_PAIRS_MAX 4096
+
+/* Writing: begin, put…, end gives a sealed memfd. */
+void launch_begin(struct buf *b);
+int launch_put(struct buf *b, const char *key, struct slice value);
+int launch_put_int(struct buf *b, const char *key, int64_t value);
+int launch_end(struct buf *b, int *ret_fd);
+
+struct launch; /* a checked private copy */
+
+/* Reads the descriptor (stays yours).  0, -EBADMSG with the reason. */
+int launch_read(int fd, struct launch **ret_card, struct br_err *err);
+void launch_free(struct launch *card);
+
+/* First value, or fallback; values are NUL-terminated. */
+const char *launch_get(const struct launch *card, const char *key, const char *fallback);
+int64_t launch_int(const struct launch *card, const char *key, int64_t fallback);
+/* Each value of a key in order: *pos starts at 0; NULL at the end. */
+const char *launch_next(const struct launch *card, const char *key, unsigned *pos);
+
+#endif

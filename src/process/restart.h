@@ -1,0 +1,23 @@
+/*
+ * restart.h - if and when a dead process comes back: a pure function of policy, history and clock.
+ *
+ * A process that lived for RESTART_STEADY_MS starts over with no delay.  One that dies sooner
+ * waits 0, 100, 200, 400 … ms, at most RESTART_DELAY_MAX_MS.
+ */
+#ifndef PROCESS_RESTART_H
+#define PROCESS_RESTART_H
+
+#include "process/role.h"
+
+#define RESTART_STEADY_MS    1000
+#define RESTART_DELAY_MAX_MS 10000
+
+struct restart_history {
+    uint32_t total;       /* restarts ever */
+    uint32_t quick;       /* deaths within RESTART_STEADY_MS, one after the other */
+};
+
+/* Milliseconds to wait before the next start, or -1: not again.  Updates the history. */
+int64_t restart_after(enum respawn policy, struct restart_history *h, int64_t lived_ms);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * role.h - what a kind of process is, as one row, and what a running one holds.
+ *
+ * The rows stand in programs/roles.c, the only list of them.
+ */
+#ifndef PROCESS_ROLE_H
+#define PROCESS_ROLE_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+enum role_id {
+    ROLE_MAIN,
+    ROLE_DISCOVERY,
+    ROLE_CONTROLLER,
+    ROLE_ROUTER,
+    ROLE_PROTOTYPE,
+    ROLE_WORKER,
+    ROLES,
+};
+
+#define ROLE_BIT(role) (1u << (role))
+
+enum respawn {
+    RESPAWN_NEVER,
+    RESPAWN_ONCE,
+    RESPAWN_ALWAYS,
+    RESPAWN_JUST_SPAWNED, /* as always, and the quit of the older generation does not touch it */
+    RESPAWN_DETACHED,     /* the next main, in a binary upgrade: not ours to end */
+};
+
+enum role_user {
+    USER_KEEP,  /* main's own */
+    USER_BROOD, /* --user, --group */
+    USER_CARD,  /* named by the launch card */
+};
+
+struct loop;
+struct dispatch;
+struct channel;
+struct process;
+struct task;
+struct msg_handler;
+struct arena;
+
+/* Command line and build-time paths, read once by programs/brood and inherited by fork. */
+struct settings {
+    const char *control;      /* address of the control socket */
+    unsigned control_mode;    /* 0600 */
+    const char *control_user; /* NULL: main's */
+    const char *control_group;
+    const char *pid_path;
+    const char *log_path; /* NULL: stderr */
+    const char *modules_dir;
+    const char *state_dir;
+    const char *tmp_dir;
+    const char *user;
+    const char *group;
+    const char *config_path; /* --config, or NULL */
+    const char *title_args;  /* the arguments, for main's title */
+    unsigned routers;        /* how many, resolved */
+    bool foreground;
+    bool privileged; /* main may change ids */
+    uid_t uid;       /* resolved --user, --group */
+    gid_t gid;
+};
+
+struct br_role {
+    enum role_id id;
+    const char *name;
+    enum role_id parent;
+    enum role_user user;
+    enum respawn respawn;
+    bool outside_work;   /* its setup stops at CREATED until the parent says PROCESS_GO */
+    bool keep_foreign;   /* a fork of an application: descriptors that are not ours stay open */
+
+    /* In the parent, right before fork: descriptors and data for the child into process->keep. */
+    int (*prefork)(struct task *task, struct process *process, struct br_err *err);
+    /* In the parent, for each pair of a ready process of this role and a peer that it has a line
+     * with (whichever came last): what that peer must be told beside CHANNEL_OPEN.  May be NULL. */
+    void (*introduce)(struct task *task, struct process *process, struct channel *peer);
+    /* In the child: all that may fail or needs the parent's help. */
+    int (*setup)(struct task *task, struct process *process, struct br_err *err);
+    /* In the child: the role's loop.  Returns the exit code. */
+    int (*start)(struct task *task, void *data);
+
+    /* Rows of {type, handler}, ended by {0}; see ipc/dispatch.h. */
+    const struct msg_handler *on_message;
+    /* A line to a peer appeared, or is dead (told before it is freed).  May be NULL. */
+    void (*on_peer)(struct task *task, struct channel *ch);
+    void (*on_peer_gone)(struct task *task, struct channel *ch);
+};
+
+/* What a running process of any role holds: handed to every function of the role. */
+struct task {
+    const struct br_role *role;
+    uint32_t index;    /* which of the role's processes: router 0..n-1; a worker's lane */
+    uint32_t launch;   /* prototype, worker: the launch they belong to, else 0 */
+    uint32_t instance; /* prototype, worker: which start of that launch */
+    const struct settings *settings;
+    struct loop *loop;
+    struct dispatch *dispatch; /* every line this process has */
+    struct channel *parent;    /* NULL in main */
+    void *data;                /* the role's own, set by its setup */
+};
+
+#endif
