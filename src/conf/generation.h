@@ -1,0 +1,181 @@
+/*
+ * generation.h - one immutable, typed, numbered configuration; defaults filled in; users counted.
+ *
+ *   text --json_parse--> tree --validate--> --options--> structs below, all in g->arena
+ *
+ *   g = generation_new(7);
+ *   json_parse(&g->arena, text, &tree, ...);        or json_copy of the live tree, edited
+ *   generation_fill(g, tree, modules, &fault);      now read-only
+ *   ... generation_ref / generation_unref
+ *
+ * Not for threads: each process has its own.
+ */
+#ifndef CONF_GENERATION_H
+#define CONF_GENERATION_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "conf/mime.h"
+#include "conf/pass.h"
+#include "conf/pattern.h"
+#include "conf/template.h"
+#include "conf/validate.h"
+
+struct strings {
+    const char **p; /* p[n] is NULL */
+    size_t n;
+};
+
+struct route_conf;
+struct app_conf;
+
+/* Where a request goes: exactly one of the two. */
+struct destination {
+    const struct route_conf *route;
+    const struct app_conf *app;
+    struct slice target; /* with app: the named target, or empty */
+};
+
+/* `pass`: known now, or computed for each request (then generation_resolve). */
+struct pass_conf {
+    const struct template *text; /* NULL: none */
+    struct destination to;       /* when text->literal */
+};
+
+enum action_kind { ACTION_RETURN, ACTION_SHARE, ACTION_PASS };
+
+struct action_conf {
+    enum action_kind kind;
+    int32_t status;                     /* RETURN */
+    const struct template *location;    /* RETURN, or NULL */
+    struct templates share;             /* SHARE: one or more */
+    const char *index;                  /* SHARE */
+    const struct patterns *types;       /* SHARE, or NULL */
+    const struct action_conf *fallback; /* SHARE, or NULL */
+    struct pass_conf pass;              /* PASS */
+};
+
+/* NULL: not asked.  All that are asked must hold. */
+struct match_conf {
+    const struct patterns *method; /* upper case */
+    const struct patterns *host;   /* lower case, without port */
+    const struct patterns *uri;    /* decoded path */
+};
+
+struct step_conf {
+    struct match_conf match;
+    struct action_conf action;
+};
+
+struct route_conf {
+    struct slice name; /* p is NULL for the unnamed array */
+    struct step_conf *steps;
+    size_t n;
+};
+
+struct listener_conf {
+    const char *address; /* as written: the key */
+    struct pass_conf pass;
+    int32_t backlog; /* -1: the system's limit */
+};
+
+struct app_conf {
+    struct slice name;
+    const char *type;                 /* as written */
+    const char *language;             /* "python" */
+    const struct conf_module *module; /* NULL when validated without modules */
+    int32_t max;
+    int32_t spare;
+    int64_t idle_timeout_ms;
+    int64_t timeout_ms; /* limits.timeout, 0: none */
+    int32_t requests;   /* limits.requests, 0: none */
+    const char *user;   /* NULL: default */
+    const char *group;
+    const char *working_directory;
+    struct strings environment; /* "NAME=VALUE" */
+    const char *stdout_path;
+    const char *stderr_path;
+    struct {
+        const char *module;
+        const char *callable;
+        const char *home;
+        struct strings path;
+    } python;
+    struct slice json; /* canonical: the application's compact text, for equality */
+};
+
+struct http_conf {
+    int64_t header_read_timeout_ms;
+    int64_t body_read_timeout_ms;
+    int64_t send_timeout_ms;
+    int64_t idle_timeout_ms;
+    int64_t max_body_size;
+    int64_t body_buffer_size;
+    int64_t large_header_buffer_size;
+    int32_t large_header_buffers;
+    const char *body_temp_path; /* NULL: --tmpdir */
+    bool discard_unsafe_fields;
+    bool server_version;
+    bool chunked_transform;
+    const struct mime *mime;
+};
+
+enum generation_state {
+    GENERATION_PREPARED,
+    GENERATION_LIVE,
+    GENERATION_RETIRING,
+    GENERATION_FREE
+};
+
+struct generation {
+    struct arena arena;
+    uint32_t number;
+    unsigned refs;
+    enum generation_state state;
+    const struct json *tree; /* what it was made from: GET /config */
+    struct listener_conf *listeners;
+    size_t n_listeners;
+    struct route_conf *routes;
+    size_t n_routes;
+    bool named_routes;
+    struct app_conf *apps;
+    size_t n_apps;
+    struct http_conf http;
+    const char *access_log;   /* path, or NULL */
+    struct map app_by_name;   /* -> struct app_conf * */
+    struct map route_by_name; /* -> struct route_conf * */
+};
+
+/*
+ * An empty one with one reference and no tree.
+ *   cap   bytes its arena may take, 0: no cap
+ */
+struct generation *generation_new(uint32_t number, size_t cap);
+
+/*
+ * generation_fill - validate the tree, then make the structs; once.
+ *
+ *   tree   in g->arena (or in one that outlives g)
+ *
+ * 0, -EBADMSG (fault says where and why), -ENOMEM.  On failure only generation_unref is left.
+ */
+int generation_fill(struct generation *g, const struct json *tree,
+                    const struct conf_modules *modules, struct conf_fault *fault);
+
+struct generation *generation_ref(struct generation *g);
+/* Takes one reference away; the last one frees everything. */
+void generation_unref(struct generation *g);
+
+/* The one setter of state: PREPARED -> LIVE -> RETIRING, PREPARED -> RETIRING; asserts. */
+void generation_move(struct generation *g, enum generation_state state);
+
+/*
+ * generation_resolve - where does this computed `pass` lead?  No allocation.
+ * false: nowhere (404).
+ */
+bool generation_resolve(const struct generation *g, struct slice pass, struct destination *ret_to);
+
+const struct app_conf *generation_app(const struct generation *g, struct slice name);
+const struct listener_conf *generation_listener(const struct generation *g, struct slice address);
+
+#endif

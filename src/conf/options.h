@@ -1,0 +1,111 @@
+/*
+ * options.h - the option table, and walks over it.
+ *
+ *   options.def --> options[] --> validate.c    types, ranges, unknown names, checks
+ *                            |--> generation.c  defaults and setters
+ *                            `--> options_manual
+ *
+ * An ENTITY is a row whose object becomes a struct of generation.h of its own; rows below it name
+ * their place in that struct.
+ */
+#ifndef CONF_OPTIONS_H
+#define CONF_OPTIONS_H
+
+#include "base/buf.h"
+#include "conf/json.h"
+
+enum option_type {
+    T_BOOL = 1 << 0,
+    T_INTEGER = 1 << 1,
+    T_NUMBER = 1 << 2, /* fractions too */
+    T_STRING = 1 << 3,
+    T_STRINGS = 1 << 4, /* a string, or an array of strings */
+    T_ARRAY = 1 << 5,   /* of the objects of the row PATH/'*' */
+    T_OBJECT = 1 << 6,
+};
+
+/* What a change does. */
+enum option_live {
+    LIVE_PARTS,       /* see its parts */
+    LIVE_REQUESTS,    /* next requests */
+    LIVE_SOCKET,      /* the listening socket is made, or asked to listen anew */
+    LIVE_APPLICATION, /* new prototype and processes, old ones drain */
+    LIVE_LOG,         /* the file is opened anew */
+};
+
+enum option_set {
+    SET_NOTHING,
+    SET_BOOL,
+    SET_INT32,
+    SET_INT64,
+    SET_SECONDS, /* int64_t, milliseconds */
+    SET_STRING,  /* const char * */
+    SET_STRINGS, /* struct strings */
+    SET_ENVIRONMENT,
+    SET_PATTERNS,
+    SET_TEMPLATE,
+    SET_TEMPLATES,
+    SET_PASS,
+    SET_MIME,
+    SET_PROCESSES, /* a number: max and spare both */
+};
+
+struct check; /* a validation under way, see validate.c */
+
+/* 0, or -EBADMSG with the fault noted. */
+typedef int option_check_fn(struct check *c, const struct json *value);
+/* Of a name that '*' stands for. */
+typedef int option_name_fn(struct check *c, const struct json *member);
+
+struct option {
+    const char *path;
+    unsigned types;
+    const char *def;
+    bool required;
+    bool entity;
+    bool named_arrays; /* an object of named arrays is as good as an array */
+    const char *only;
+    int64_t min;
+    int64_t max;
+    option_check_fn *check;
+    option_name_fn *name_check;
+    struct {
+        enum option_set how;
+        size_t offset;
+    } set;
+    const char *like;
+    enum option_live live;
+    const char *doc;
+};
+
+extern const struct option options[];
+extern const size_t n_options;
+
+/* The row of that path, or NULL. */
+const struct option *option_find(const char *path);
+
+/* Last piece of the path: "backlog", "*". */
+const char *option_name(const struct option *opt);
+
+/*
+ * option_child - the row of a member of opt, by name or by '*'; follows `like`.
+ *   language   rows that are only of another language do not count; may be empty
+ */
+const struct option *option_child(const struct option *opt, struct slice name,
+                                  struct slice language);
+
+/* The member whose name is nearest to a mistyped one, or NULL when none is near. */
+const struct option *option_near(const struct option *opt, struct slice name,
+                                 struct slice language);
+
+/* Members of opt (or of what it is `like`) one after the other: prev is NULL at first. */
+const struct option *option_next_child(const struct option *opt, const struct option *prev);
+
+/* "a string or an array of strings", for messages and the manual. */
+void option_types_text(const struct option *opt, char *ret_text, size_t room);
+const char *option_live_text(enum option_live live);
+
+/* The manual as Markdown: one section an option, in the order of the table. */
+int options_manual(struct buf *b);
+
+#endif

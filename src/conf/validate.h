@@ -1,0 +1,33 @@
+/*
+ * validate.h - is this tree a configuration?  First the option table, then the references between
+ * parts.  The first fault, in the order of the text, is reported.
+ */
+#ifndef CONF_VALIDATE_H
+#define CONF_VALIDATE_H
+
+#include "conf/json.h"
+#include "conf/module.h"
+
+/* Where and why. */
+struct conf_fault {
+    struct br_err err; /* one sentence that names the option: `detail` */
+    char path[1024];   /* "/routes/0/action/share" from the root of the configuration: `path` */
+    uint32_t offset;   /* of the value (or of the name, when that is at fault) in the text it was
+                          parsed from; JSON_NOWHERE when it came from an older text */
+};
+
+/*
+ * validate - 0, -EBADMSG (see fault), -ENOMEM (scratch arena's cap).
+ *
+ *   a         scratch: patterns and templates are compiled to see whether they can be
+ *   modules   what `type` may name; NULL: any known language (a router, which was told by a
+ *             controller that knew)
+ */
+int validate(struct arena *a, const struct json *conf, const struct conf_modules *modules,
+             struct conf_fault *fault);
+
+/* fault from the outside, for what only applying can find out: the path is kept when set. */
+int conf_fault_set(struct conf_fault *fault, int rc, uint32_t offset, const char *path,
+                   const char *fmt, ...) br_printf(5, 6);
+
+#endif
