@@ -1,4 +1,7 @@
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +19,15 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
+def tmp_path():
+    """A directory that the unprivileged user of applications can enter, which pytest's own is not."""
+    path = Path(tempfile.mkdtemp(prefix="brood-test-"))
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
 def make_brood(request, tmp_path):
     """Starts daemons, each in a directory of its own; ends them after the test."""
     request.node.daemons = daemons = []
@@ -23,7 +35,6 @@ def make_brood(request, tmp_path):
     def make(*options, env=None, start=True):
         directory = tmp_path / f"b{len(daemons)}"
         directory.mkdir()
-        os.chmod(tmp_path, 0o755)
         os.chmod(directory, 0o755)
         daemon = Brood(directory, options, env, start=False)
         daemons.append(daemon)

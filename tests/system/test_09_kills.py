@@ -1,0 +1,69 @@
+"""kill -9 of any process under load: nothing hangs, nothing is lost but what the victim held."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from brood import wait_until
+from load import Load
+
+SECONDS = float(os.environ.get("BROOD_KILL_SECONDS", 10))
+EVERY = 0.2
+
+VICTIMS = {"worker": 'brood: "echo" application', "prototype": 'brood: "echo" prototype', "router": "brood: router", "controller": "brood: controller"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", [("worker",), ("controller",), ("prototype",), ("router",), tuple(VICTIMS)], ids=lambda k: "+".join(k))
+def test_kills_of(make_brood, kinds):
+    brood = make_brood("--routers", "2")
+    brood.serve("echo", processes=2)
+    before = {title: sorted(counts) for title, counts in wait_until(lambda: settled(brood)).items()}
+    rng = random.Random(1)
+    kills = []
+    with Load(brood.port, keepalive=32) as load:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            kind = rng.choice(kinds)
+            pids = brood.pids(VICTIMS[kind])
+            if pids:
+                try:
+                    os.kill(rng.choice(pids), signal.SIGKILL)
+                    kills.append((time.monotonic(), kind))
+                except ProcessLookupError:
+                    pass
+            time.sleep(EVERY)
+    assert len(kills) > SECONDS / EVERY / 3
+    assert not load.hung
+    for failure in load.failures:
+        assert explained(failure, kills), (failure, kills[-20:])
+    limit = sum({"router": 32, "prototype": 0, "worker": 0, "controller": 0}[kind] for _, kind in kills)
+    assert len(load.failures) <= limit, load.failures[:10]
+    assert load.answered > 100
+    print(f"{len(kills)} kills, {load.answered} answered, {len(load.failures)} failed, slowest {load.slowest:.3f} s")
+    assert brood.fetch("/id?id=1").body == b"1"
+    wait_until(lambda: settled(brood) == before, deadline=30, what=f"processes and descriptors as before ({before}, now {brood.descriptors()})")
+    assert brood.status()["connections"]["active"] == 0
+
+
+def settled(brood):
+    """Descriptors by role once all processes are there, else None."""
+    found = brood.descriptors()
+    numbers = {title: len(counts) for title, counts in found.items()}
+    if numbers == {"main": 1, "controller": 1, "router": 2, '"echo" prototype': 1, '"echo" application': 2}:
+        return found
+    return None
+
+
+def explained(failure, kills):
+    """A broken connection needs a router's death while it was in use; a 503 that of the application."""
+    for when, kind in kills:
+        if failure.began - 0.1 <= when <= failure.ended + 0.1:
+            if kind == "router" and (not failure.kind.startswith("status") or failure.kind == "status 503"):
+                return True
+            if kind in ("worker", "prototype") and failure.kind == "status 503":
+                return True
+    return False
