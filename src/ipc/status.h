@@ -46,6 +46,7 @@ struct status_worker {
     uint64_t private_bytes; /* Private_Clean + Private_Dirty of smaps_rollup */
     uint64_t shared_bytes;  /* Shared_Clean + Shared_Dirty */
     uint64_t age_ms;
+    uint64_t start_us; /* from fork to READY */
 };
 
 struct status_main {
