@@ -1,0 +1,79 @@
+/*
+ * stream.h - a non-blocking socket in a loop: reads into the owner's memory, writes by reference.
+ *
+ *   stream_read(p, n)                 one recv(2); knows when another would only say EAGAIN
+ *   stream_room/_commit, _ref, _file  -> [ bytes | reference | file ] --stream_flush--> socket
+ *
+ * Edge-triggered: the kernel speaks once, the stream remembers (readable, hangup).  Bytes given by
+ * reference are not copied; their release function runs once they are sent or dropped.  Output that
+ * the socket does not take waits, the stream asks for EPOLLOUT and flushes by itself.
+ *
+ * sendfile(2) has no MSG_NOSIGNAL: a process that sends files ignores SIGPIPE.
+ */
+#ifndef EVENT_STREAM_H
+#define EVENT_STREAM_H
+
+#include <sys/types.h>
+
+#include "event/loop.h"
+
+struct stream;
+struct stream_piece;
+
+/* Something changed: look at readable, hangup, failed and queued. */
+typedef void stream_fn(struct stream *s);
+typedef void stream_release_fn(void *arg, const char *p);
+
+struct stream {
+    struct watch watch;
+    struct loop *loop;
+    int fd;
+    stream_fn *fn;
+    struct stream_piece *first; /* of the output */
+    struct stream_piece *last;
+    size_t queued; /* bytes of output that wait */
+    int failed;    /* -errno of the first failure, sticky */
+    bool watched;  /* in the loop */
+    bool readable; /* a read may give something */
+    bool hangup;   /* the peer closed its sending half: read until 0 */
+    bool ended;    /* a read gave 0 */
+    bool nodelay;  /* TCP_NODELAY is set, or not to be had */
+    bool sent;     /* something was sent already */
+};
+
+/* fd is non-blocking and is taken.  Not in the loop yet: read first, perhaps it is all there. */
+void stream_init(struct stream *s, struct loop *loop, int fd, stream_fn *fn);
+/* Into the loop, once.  0 or -errno. */
+int stream_watch(struct stream *s);
+/* Have fn called in the next turn, also when the kernel has nothing new. */
+void stream_again(struct stream *s);
+/* Out of the loop, close, drop the output.  reset: RST, so that the kernel keeps nothing. */
+void stream_close(struct stream *s, bool reset);
+/* No more output: shutdown(SHUT_WR). */
+void stream_shutdown(struct stream *s);
+
+/* >0, 0 at the end, -EAGAIN, or -errno (also kept in failed). */
+ssize_t stream_read(struct stream *s, char *p, size_t n);
+
+/* At least n bytes to be filled and committed; they follow what was queued before. */
+char *stream_room(struct stream *s, size_t n);
+void stream_commit(struct stream *s, size_t n);
+/* Room left behind the last committed byte, 0 when the output ends in something else. */
+size_t stream_room_left(const struct stream *s);
+void stream_copy(struct stream *s, const char *p, size_t n);
+/* By reference. release may be NULL: valid until the stream has sent it or is closed. */
+void stream_ref(struct stream *s, const char *p, size_t n, stream_release_fn *release, void *arg);
+/* fd is taken. */
+void stream_file(struct stream *s, int fd, off_t offset, uint64_t n);
+
+/*
+ * stream_flush - write what the socket takes.
+ *
+ *   more   another flush follows soon: let the kernel wait for it
+ *
+ * Bytes written.  When queued is not 0 after it, the rest waits for the socket; a failure drops
+ * everything and is kept in failed.
+ */
+uint64_t stream_flush(struct stream *s, bool more);
+
+#endif
