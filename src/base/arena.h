@@ -3,7 +3,8 @@
  *
  * Chunks come from a process-wide free list, so that an arena which dies with its request costs
  * no malloc.  Hooks run in reverse order of registration.  An arena struct is embedded by its
- * owner and holds no memory until the first allocation.
+ * owner and holds no memory until the first allocation.  One arena belongs to one thread at a
+ * time; the free list behind them may be used from several.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -16,7 +17,7 @@ struct arena_hook;
 struct arena {
     struct arena_chunk *chunks; /* newest first */
     char *at;                   /* free space in the newest chunk */
-    char *end;
+    char *end;                  /* of that space: the chunk's end, or sooner where the cap is */
     struct arena_hook *hooks;
     size_t used;
     size_t cap; /* bytes that may be handed out, 0: no cap */
@@ -26,12 +27,29 @@ void arena_init(struct arena *a, size_t cap);
 /* Runs the hooks and frees; the arena is as after arena_init. */
 void arena_done(struct arena *a);
 
+/* The part of arena_alloc that needs another chunk. */
+void *arena_alloc_slow(struct arena *a, size_t n);
+
 /*
- * arena_alloc - n bytes, aligned to 16, not cleared.
+ * arena_alloc - n bytes, aligned to 16, not cleared; never NULL for n = 0.
  *
+ * Bytes are handed out in steps of 16, and the cap is taken up to the next 16.
  * NULL only when the cap would be passed (memory out aborts when cap is 0: amounts we choose).
  */
-void *arena_alloc(struct arena *a, size_t n);
+static inline void *
+arena_alloc(struct arena *a, size_t n)
+{
+    char *p = a->at;
+
+    /* What is left is a multiple of 16, so that n fits if and only if n rounded up does. */
+    if (br_unlikely(n - 1 >= (size_t)(a->end - p)))
+        return arena_alloc_slow(a, n);
+    n = (n + 15) & ~(size_t)15;
+    a->at = p + n;
+    a->used += n;
+    return p;
+}
+
 void *arena_zalloc(struct arena *a, size_t n);
 #define arena_new(a, type)        ((type *)arena_zalloc((a), sizeof(type)))
 #define arena_array(a, type, num) ((type *)arena_zalloc((a), sizeof(type) * (num)))

@@ -58,19 +58,19 @@ list_del(struct list *l)
 
 #define list_entry(link, type, member) container_of(link, type, member)
 
-#define list_first(head, type, member)                                                             \
+#define list_first(head, type, member) \
     (list_empty(head) ? NULL : list_entry((head)->next, type, member))
 
 /* pos may not be removed inside the loop; see list_foreach_safe. */
-#define list_foreach(pos, head, member)                                                            \
-    for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);         \
+#define list_foreach(pos, head, member)                                                    \
+    for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head); \
          pos = list_entry(pos->member.next, __typeof__(*pos), member))
 
 /* tmp keeps the next object, so pos may be removed or freed. */
-#define list_foreach_safe(pos, tmp, head, member)                                                  \
-    for (pos = list_entry((head)->next, __typeof__(*pos), member),                                 \
-        tmp = list_entry(pos->member.next, __typeof__(*pos), member);                              \
-         &pos->member != (head);                                                                   \
+#define list_foreach_safe(pos, tmp, head, member)                     \
+    for (pos = list_entry((head)->next, __typeof__(*pos), member),    \
+        tmp = list_entry(pos->member.next, __typeof__(*pos), member); \
+         &pos->member != (head);                                      \
          pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
 
 #endif

@@ -35,8 +35,8 @@ void *map_get(const struct map *m, struct slice key);
 /* Remove; the old value or NULL. */
 void *map_del(struct map *m, struct slice key);
 
-#define map_foreach(e, m)                                                                          \
-    for (struct map_entry *e = (m)->entries; e < (m)->entries + (m)->n_entries; e++)               \
+#define map_foreach(e, m)                                                            \
+    for (struct map_entry *e = (m)->entries; e < (m)->entries + (m)->n_entries; e++) \
         if (e->value != NULL)
 
 #endif

@@ -13,10 +13,10 @@ struct slice {
     size_t n;
 };
 
-#define SLICE(literal)     ((struct slice){(literal), sizeof(literal) - 1})
-#define SLICE_NONE         ((struct slice){NULL, 0})
-#define SLICE_FMT          "%.*s"
-#define SLICE_ARG(s)       (int)(s).n, (s).p
+#define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
+#define SLICE_NONE     ((struct slice){NULL, 0})
+#define SLICE_FMT      "%.*s"
+#define SLICE_ARG(s)   (int)(s).n, (s).p
 
 static inline struct slice
 slice_make(const char *p, size_t n)
@@ -72,6 +72,19 @@ static inline char
 ascii_lower(char c)
 {
     return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
+}
+
+/* The same for the eight bytes of a word, in any byte order. */
+static inline uint64_t
+ascii_lower8(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+    uint64_t low7 = word & ~high;
+    uint64_t from_a = low7 + (0x80 - 'A') * ones; /* high bit: >= 'A' */
+    uint64_t past_z = low7 + (0x7f - 'Z') * ones; /* high bit: > 'Z' */
+    uint64_t upper = (from_a ^ past_z) & ~word & high;
+
+    return word | upper >> 2; /* 0x80 >> 2 is the 0x20 between the cases */
 }
 
 #endif
