@@ -15,9 +15,9 @@ struct timers;
 typedef void timer_fn(struct timer *t);
 
 struct timer {
-    int64_t due_ms;  /* when it shall fire, monotonic */
-    int64_t key_ms;  /* its place in the heap: never later than due_ms */
-    uint32_t place;  /* index in the heap + 1; 0: not set */
+    int64_t due_ms; /* when it shall fire, monotonic */
+    int64_t key_ms; /* its place in the heap: never later than due_ms */
+    uint32_t place; /* index in the heap + 1; 0: not set */
     timer_fn *fn;
 };
 
