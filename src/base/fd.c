@@ -91,6 +91,14 @@ fd_memfd_sealed(const char *name, const void *p, size_t n)
     return fd_take(&fd);
 }
 
+bool
+fd_is_sealed(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    return seals >= 0 && (seals & (F_SEAL_WRITE | F_SEAL_SHRINK)) == (F_SEAL_WRITE | F_SEAL_SHRINK);
+}
+
 int
 fd_write_all(int fd, const void *p, size_t n)
 {

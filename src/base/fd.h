@@ -23,6 +23,9 @@ int fd_memfd(const char *name, size_t size);
 /* A memfd that holds these bytes, sealed against writing and resizing.  fd or -errno. */
 int fd_memfd_sealed(const char *name, const void *p, size_t n);
 
+/* Is it a memfd that can neither change nor shrink: reading it can neither block nor fault. */
+bool fd_is_sealed(int fd);
+
 /* Blocking, whole, EINTR absorbed.  0 or -errno (-EPIPE at early end of file for read). */
 int fd_write_all(int fd, const void *p, size_t n);
 int fd_read_exact(int fd, void *p, size_t n);

@@ -16,10 +16,10 @@ struct channel;
 
 struct message {
     enum msg_type type;
-    uint32_t serial;   /* of a question; 0: none is expected to answer */
-    uint32_t reply_to; /* of an answer: the question's serial */
-    pid_t pid;         /* the sender, by the kernel's word */
-    void *payload;     /* msg_info[type].size bytes, aligned to 8, valid during the handler */
+    uint32_t serial;      /* of a question; 0: none is expected to answer */
+    uint32_t reply_to;    /* of an answer: the question's serial */
+    pid_t pid;            /* the sender, by the kernel's word */
+    void *payload;        /* msg_info[type].size bytes, aligned to 8, valid during the handler */
     int fds[MSG_FDS_MAX]; /* closed after the handler unless taken by fd_take */
     unsigned n_fds;
 };

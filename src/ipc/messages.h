@@ -13,7 +13,7 @@
 
 enum msg_type {
     MSG_NONE,
-#define MSG(name, payload, from, to, least, most, reply, doc) MSG_##name,
+#define MSG(name, payload, routes, least, most, reply, doc) MSG_##name,
 #include "ipc/messages.def"
 #undef MSG
     MSGS,
@@ -96,8 +96,8 @@ struct msg_open {
 struct msg_info {
     const char *name;
     uint32_t size;
-    uint32_t from; /* ROLE_BITs */
-    uint32_t to;
+    uint64_t routes;   /* MSG_ROUTE(from, to) of each pair that may say it */
+    uint32_t text_end; /* offset of the last byte of the payload's text, 0: it has none */
     uint8_t fds_min;
     uint8_t fds_max;
     enum msg_type reply;
@@ -109,12 +109,17 @@ extern const struct msg_info msg_info[MSGS];
 #define MSG_FDS_MAX     4
 #define MSG_PAYLOAD_MAX 4096
 
+#define MSG_ROUTE(from, to) (UINT64_C(1) << ((from)*ROLES + (to)))
+
+/* May that role say this to the other. */
+bool message_may(enum msg_type type, enum role_id from, enum role_id to);
 /* May these two roles have a line at all: some message goes one way or the other. */
 bool roles_talk(enum role_id a, enum role_id b);
 
 /*
  * message_check - is this what the table says?  Terminates the payload's strings.
- * 0, -EPROTO (unknown type, wrong length or descriptors), -EPERM (that role may not send it).
+ * 0, -EPROTO (unknown type, wrong length or descriptors), -EPERM (that role may not send it to this
+ * one).
  */
 int message_check(unsigned type, enum role_id from, enum role_id to, void *payload, size_t n,
                   unsigned fds);

@@ -1,8 +1,9 @@
 /*
  * spawn.h - from a row of the role table to a running child, up to its role's loop.
  *
- *   parent: prefork -> channel_pair -> fork -> (PROCESS_CREATED: outside work -> PROCESS_GO) -> PROCESS_READY
- *   child:  close what is not kept -> loop, dispatch, title -> credentials -> setup -> READY -> start -> exit
+ *   parent: prefork -> channel_pair -> fork -> (PROCESS_CREATED: outside work -> PROCESS_GO) ->
+ * PROCESS_READY child:  close what is not kept -> loop, dispatch, title -> credentials -> setup ->
+ * READY -> start -> exit
  *
  * Stands in ipc because birth needs the line to the parent; what it composes is in process/.
  */

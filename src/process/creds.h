@@ -25,6 +25,8 @@ int creds_resolve(const char *user, const char *group, struct creds *ret, struct
  * Already them: 0.  Without privilege and other ids: -EPERM.
  */
 int creds_drop(const struct creds *c, struct br_err *err);
+/* Give up all capabilities, in every set that exec could raise them from.  0 or -errno. */
+int creds_drop_caps(void);
 /* May this process change ids: CAP_SETUID and CAP_SETGID effective. */
 bool creds_privileged(void);
 

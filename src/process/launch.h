@@ -7,9 +7,9 @@
  *
  *   "BRDC" u32 version, u32 n, then n times: u16 key length, u32 value length, key NUL value NUL
  *
- * Keys in use: name, type, module, launch, user, group, working_directory, environment (NAME=VALUE),
- * stdout, stderr, max, spare, idle_timeout_ms, timeout_ms, requests, slots, and those of the
- * language (python: home, module_name, callable, path).
+ * Keys in use: name, type, module, launch, user, group, working_directory, environment
+ * (NAME=VALUE), stdout, stderr, max, spare, idle_timeout_ms, timeout_ms, requests, slots, and those
+ * of the language (python: home, module_name, callable, path).
  */
 #ifndef PROCESS_LAUNCH_H
 #define PROCESS_LAUNCH_H
@@ -20,7 +20,8 @@
 #define LAUNCH_BYTES_MAX (1024 * 1024)
 #define LAUNCH_PAIRS_MAX 4096
 
-/* Writing: begin, put…, end gives a sealed memfd. */
+/* Writing: begin, put…, end gives a sealed memfd.  A failed put is kept, so that only end need be
+ * checked; a value may not hold NUL (-EINVAL).  end frees the buffer, also when it fails. */
 void launch_begin(struct buf *b);
 int launch_put(struct buf *b, const char *key, struct slice value);
 int launch_put_int(struct buf *b, const char *key, int64_t value);
@@ -28,7 +29,7 @@ int launch_end(struct buf *b, int *ret_fd);
 
 struct launch; /* a checked private copy */
 
-/* Reads the descriptor (stays yours).  0, -EBADMSG with the reason. */
+/* Reads the descriptor, a sealed memfd (stays yours).  0, -EBADMSG with the reason, -ENOMEM. */
 int launch_read(int fd, struct launch **ret_card, struct br_err *err);
 void launch_free(struct launch *card);
 

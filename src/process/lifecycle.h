@@ -1,5 +1,10 @@
 /*
  * lifecycle.h - the states of a process, who may become what, the one setter.
+ *
+ *   REQUESTED -> FORKED -> CREATED -> READY -> DRAINING -> GONE
+ *
+ * FORKED may skip CREATED, CREATED may go to DRAINING when the need has passed, any state may go
+ * straight to GONE.  A respawn is a new life, not a move: lifecycle_begin.
  */
 #ifndef PROCESS_LIFECYCLE_H
 #define PROCESS_LIFECYCLE_H
@@ -18,8 +23,12 @@ enum proc_state {
 
 struct lifecycle {
     enum proc_state state;
-    int64_t since_ms; /* when it came into this state */
+    enum proc_state was; /* the state before */
+    int64_t since_ms;    /* when it came into this state */
 };
+
+/* A new life, REQUESTED from now on. */
+void lifecycle_begin(struct lifecycle *l);
 
 const char *proc_state_name(enum proc_state s);
 

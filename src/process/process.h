@@ -19,29 +19,46 @@ struct kept {
     int fd;
 };
 
+struct roster;
+struct spawn_how;
+
 struct process {
     struct list link; /* in the roster */
+    struct roster *roster;
     const struct br_role *role;
     struct lifecycle life;
     pid_t pid; /* 0 until forked */
     uint32_t index;
     uint32_t launch;
     uint32_t instance;
-    struct channel *channel; /* our line to it, NULL when gone */
+    struct task *task;           /* the parent's, set by spawn; NULL until then */
+    struct loop *loop;           /* the parent's, where child and timer are watched; set by spawn */
+    const struct spawn_how *how; /* as given to spawn */
+    struct channel *channel;     /* our line to it, NULL when gone */
     struct child child;
-    struct kept keep[KEEP_MAX]; /* the one list of what it inherits; ours, closed with the process */
+    struct kept
+        keep[KEEP_MAX]; /* the one list of what it inherits; ours, closed with the process */
     unsigned n_keep;
     struct launch *card; /* what it was started from, or NULL; kept for respawns */
+    int card_fd;         /* the same as it came, -1: none; each start inherits a copy as "card" */
     struct restart_history restarts;
     int64_t forked_ms;
-    bool no_respawn; /* stopped on purpose */
-    void *data; /* the role's own: made by prefork, used by setup and start in the child */
+    bool no_respawn;    /* stopped on purpose */
+    bool was_ready;     /* some start of it came to READY */
+    uint32_t asked;     /* serial of the question that its start will answer, or 0 */
+    struct timer timer; /* the parent's: next start, or end of patience */
+    char name[96];      /* what process_name makes */
+    void *data;         /* the role's own: made by prefork, used by setup and start in the child */
 };
 
 /* Takes fd; a borrowed one must be dup'ed first.  -ENOSPC, and fd is closed. */
 int process_keep(struct process *p, const char *name, int fd);
 /* The kept descriptor of that name, or -1. */
 int process_kept(const struct process *p, const char *name);
+/* Close all that was kept, before the next start fills it again. */
+void process_unkeep(struct process *p);
+/* "router 0", "\"blog\" prototype", for logs; the text lives in the struct. */
+const char *process_name(struct process *p);
 
 struct roster {
     struct list all;
@@ -50,7 +67,7 @@ struct roster {
 
 void roster_init(struct roster *r);
 struct process *roster_new(struct roster *r, const struct br_role *role);
-/* Takes it off the list, closes what it kept, frees it. */
+/* Takes it off the list, closes what it kept, frees it at the end of the loop turn. */
 void roster_free(struct roster *r, struct process *p);
 struct process *roster_find_pid(struct roster *r, pid_t pid);
 struct process *roster_find(struct roster *r, enum role_id role, uint32_t index);

@@ -13,8 +13,8 @@
 #define RESTART_DELAY_MAX_MS 10000
 
 struct restart_history {
-    uint32_t total;       /* restarts ever */
-    uint32_t quick;       /* deaths within RESTART_STEADY_MS, one after the other */
+    uint32_t total; /* restarts ever */
+    uint32_t quick; /* deaths within RESTART_STEADY_MS, one after the other */
 };
 
 /* Milliseconds to wait before the next start, or -1: not again.  Updates the history. */

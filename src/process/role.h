@@ -36,6 +36,10 @@ enum role_user {
     USER_CARD,  /* named by the launch card */
 };
 
+/* Which routers' eventfds ("wake0", …) main lets it inherit. */
+enum role_wakes { WAKES_NONE, WAKES_OWN, WAKES_ALL };
+
+struct creds;
 struct loop;
 struct dispatch;
 struct channel;
@@ -60,20 +64,27 @@ struct settings {
     const char *config_path; /* --config, or NULL */
     const char *title_args;  /* the arguments, for main's title */
     unsigned routers;        /* how many, resolved */
+    unsigned grace_ms;       /* how long draining may last at QUIT and for a retired application */
     bool foreground;
     bool privileged; /* main may change ids */
     uid_t uid;       /* resolved --user, --group */
     gid_t gid;
+    const struct creds *creds; /* the same, with all groups; NULL: nobody changes ids */
+    int ready_fd; /* -1, or a pipe to who waits for the start: a newline, or the reason it failed */
 };
 
 struct br_role {
     enum role_id id;
     const char *name;
+    const char *title; /* what ps shows after "brood: ", NULL: name */
     enum role_id parent;
     enum role_user user;
     enum respawn respawn;
-    bool outside_work;   /* its setup stops at CREATED until the parent says PROCESS_GO */
-    bool keep_foreign;   /* a fork of an application: descriptors that are not ours stay open */
+    bool outside_work; /* its setup stops at CREATED until the parent says PROCESS_GO */
+    bool keep_foreign; /* a fork of an application: descriptors that are not ours stay open */
+    bool confined;     /* no new privileges, no capabilities, no core, not traceable by its user */
+    bool numbered;     /* there are several: the name in logs has the index behind it */
+    enum role_wakes wakes;
 
     /* In the parent, right before fork: descriptors and data for the child into process->keep. */
     int (*prefork)(struct task *task, struct process *process, struct br_err *err);
