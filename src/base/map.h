@@ -35,8 +35,15 @@ void *map_get(const struct map *m, struct slice key);
 /* Remove; the old value or NULL. */
 void *map_del(struct map *m, struct slice key);
 
-#define map_foreach(e, m)                                                            \
-    for (struct map_entry *e = (m)->entries; e < (m)->entries + (m)->n_entries; e++) \
+/* Past the last entry; of an empty map without arithmetic on NULL. */
+static inline struct map_entry *
+map_end(const struct map *m)
+{
+    return m->n_entries > 0 ? m->entries + m->n_entries : m->entries;
+}
+
+#define map_foreach(e, m)                                          \
+    for (struct map_entry *e = (m)->entries; e != map_end(m); e++) \
         if (e->value != NULL)
 
 #endif
