@@ -1,0 +1,240 @@
+/*
+ * api.c - the control API: which resource has which methods, and how answers look.
+ *
+ *   request -> path split at '/', then decoded -> row of `resources` -> handler -> one JSON answer
+ *
+ * A handler answers now or later, exactly once, by one of the api_… functions, which end the call.
+ * A client that goes away meanwhile changes nothing: its change goes on, the answer is dropped.
+ * One request per connection.
+ */
+#include "controller/api.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conf/generation.h"
+#include "conf/json_write.h"
+#include "controller/api_certs.h"
+#include "controller/api_config.h"
+#include "controller/api_status.h"
+#include "controller/controller.h"
+#include "http/response.h"
+
+#define ANSWER_BYTES_MAX (512u * 1024 * 1024)
+
+#define INVALID_METHOD "Invalid method."
+#define NOT_ALLOWED    "Method isn't allowed."
+
+static const struct api_resource resources[] = {
+    {"/", METHOD_GET, api_status_root, INVALID_METHOD, "everything below, in one object"},
+    {"/config/**", METHOD_GET, api_config_get, NOT_ALLOWED, "the configuration in force"},
+    {"/config/**", METHOD_PUT, api_config_change, NOT_ALLOWED, "replace, or create a member"},
+    {"/config/**", METHOD_POST, api_config_change, NOT_ALLOWED, "append to an array"},
+    {"/config/**", METHOD_DELETE, api_config_change, NOT_ALLOWED, "remove"},
+    {"/status/**", METHOD_GET, api_status_get, INVALID_METHOD, "counters, processes, modules"},
+    {"/control/applications/*/restart", METHOD_GET, api_status_restart, NOT_ALLOWED,
+     "new processes for an application"},
+    {"/control/applications/*/restart", METHOD_POST, api_status_restart, NOT_ALLOWED, "the same"},
+    {"/certificates", METHOD_GET, api_certs_list, INVALID_METHOD, "certificate bundles by name"},
+    {"/certificates/**", METHOD_GET, api_certs_get, INVALID_METHOD, "one bundle, or a part of it"},
+    {"/certificates/**", METHOD_PUT, api_certs_put, INVALID_METHOD, "upload a bundle"},
+    {"/certificates/**", METHOD_DELETE, api_certs_delete, INVALID_METHOD, "delete a bundle"},
+};
+
+static bool
+path_matches(const char *pattern, struct json_path path)
+{
+    struct slice rest = slice_cstr(pattern + 1);
+    struct slice piece;
+    size_t i = 0;
+
+    if (rest.n == 0)
+        return path.n == 0;
+    while (slice_split(&rest, '/', &piece)) {
+        if (slice_eq(piece, SLICE("**")))
+            return true;
+        if (i == path.n)
+            return false;
+        if (!slice_eq(piece, SLICE("*")) && !slice_eq(piece, path.segments[i]))
+            return false;
+        i++;
+    }
+    return i == path.n;
+}
+
+const struct api_resource *
+api_find(struct json_path path, enum req_method method, const char **ret_other)
+{
+    *ret_other = NULL;
+    for (size_t i = 0; i < array_len(resources); i++) {
+        const struct api_resource *row = &resources[i];
+
+        if (!path_matches(row->path, path))
+            continue;
+        if (row->method == method)
+            return row;
+        if (*ret_other == NULL)
+            *ret_other = row->other;
+    }
+    return NULL;
+}
+
+static void
+release_body(void *arg, const char *p br_unused)
+{
+    free(arg);
+}
+
+static void
+call_end(struct api_call *call)
+{
+    arena_done(&call->arena);
+    free(call);
+}
+
+static void
+answer(struct api_call *call, unsigned status, const struct json *body)
+{
+    const struct field type[] = {
+        FIELD(CONTENT_TYPE, "Content-Type", SLICE("application/json")),
+    };
+    struct request *req = call->req;
+    struct buf b;
+
+    if (req != NULL) {
+        req->handler = NULL;
+        req->data = NULL;
+        req->wants_close = true;
+        buf_init(&b, ANSWER_BYTES_MAX);
+        if (json_write(&b, body) < 0) {
+            buf_done(&b);
+            response_error(req, 500);
+        } else {
+            response_send(req, status, type, array_len(type), buf_slice(&b), release_body, b.p);
+        }
+    }
+    call_end(call);
+}
+
+struct json *
+api_text(struct api_call *call, const char *text)
+{
+    return json_new_string(&call->arena, slice_cstr(text));
+}
+
+void
+api_value(struct api_call *call, const struct json *value)
+{
+    answer(call, 200, value);
+}
+
+void
+api_success(struct api_call *call, const char *title)
+{
+    struct json *body = json_new(&call->arena, JSON_OBJECT);
+
+    json_add(body, SLICE("success"), api_text(call, title));
+    answer(call, 200, body);
+}
+
+void
+api_error(struct api_call *call, unsigned status, const char *title, const char *detail)
+{
+    struct json *body = json_new(&call->arena, JSON_OBJECT);
+
+    json_add(body, SLICE("error"), api_text(call, title));
+    if (detail != NULL)
+        json_add(body, SLICE("detail"), api_text(call, detail));
+    answer(call, status, body);
+}
+
+void
+api_missing(struct api_call *call)
+{
+    api_error(call, 404, "Value doesn't exist.", NULL);
+}
+
+static struct json *
+location(struct api_call *call, struct slice text, uint32_t offset)
+{
+    struct json *where = json_new(&call->arena, JSON_OBJECT);
+    struct json_place place;
+
+    json_add(where, SLICE("offset"), json_new_int(&call->arena, offset));
+    if (json_locate(text, offset, &place)) {
+        json_add(where, SLICE("line"), json_new_int(&call->arena, place.line));
+        json_add(where, SLICE("column"), json_new_int(&call->arena, place.column));
+    }
+    return where;
+}
+
+void
+api_invalid(struct api_call *call, const char *title, const struct conf_fault *fault)
+{
+    struct json *body = json_new(&call->arena, JSON_OBJECT);
+
+    json_add(body, SLICE("error"), api_text(call, title));
+    json_add(body, SLICE("detail"), api_text(call, fault->err.text));
+    if (fault->path[0] != '\0')
+        json_add(body, SLICE("path"), api_text(call, fault->path));
+    if (fault->offset != JSON_NOWHERE && call->req != NULL)
+        json_add(body, SLICE("location"), location(call, call->req->body.mem, fault->offset));
+    answer(call, 400, body);
+}
+
+static void
+on_abort(struct request *req)
+{
+    struct api_call *call = req->data;
+
+    call->req = NULL;
+}
+
+static const struct request_handler call_handler = {.on_abort = on_abort};
+
+static void
+on_request(struct request *req)
+{
+    struct api_call *call = calloc(1, sizeof(*call));
+    const struct api_resource *row;
+    const char *other;
+    int rc;
+
+    if (call == NULL)
+        abort();
+    call->controller = request_owner(req);
+    call->req = req;
+    arena_init(&call->arena, 0);
+    req->handler = &call_handler;
+    req->data = call;
+
+    rc = json_path_split(&call->arena, req->target, &call->path);
+    if (rc == -EINVAL) {
+        api_error(call, 400, "Invalid request.", "the path is malformed");
+        return;
+    }
+    if (rc < 0) {
+        api_missing(call);
+        return;
+    }
+    row = api_find(call->path, req->method_id, &other);
+    if (row != NULL)
+        row->handle(call);
+    else if (other != NULL)
+        api_error(call, 405, other, NULL);
+    else
+        api_missing(call);
+}
+
+static const struct http_limits *
+limits_of(void *owner)
+{
+    const struct controller *c = owner;
+
+    return &c->limits;
+}
+
+const struct http_ops api_http_ops = {
+    .limits = limits_of,
+    .on_request = on_request,
+};

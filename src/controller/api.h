@@ -1,0 +1,55 @@
+/*
+ * api.h - the control API: which resource has which methods, and how answers look.
+ *
+ * The table of resources is in api.c; what they do in api_config, api_status and api_certs.
+ */
+#ifndef CONTROLLER_API_H
+#define CONTROLLER_API_H
+
+#include "conf/json_path.h"
+#include "http/request.h"
+
+struct conf_fault;
+struct controller;
+struct http_ops;
+
+/* One call, from its request to its answer. */
+struct api_call {
+    struct controller *controller;
+    struct request *req; /* NULL: the client is gone, answers are dropped */
+    struct arena arena;  /* dies with the call */
+    struct json_path path;
+};
+
+/* For the control socket's h1_server; the owner of its connections is the struct controller. */
+extern const struct http_ops api_http_ops;
+
+struct api_resource {
+    const char *path; /* "*" stands for one segment, "**" for any number of them */
+    enum req_method method;
+    void (*handle)(struct api_call *call);
+    const char *other; /* title of 405 for methods that have no row */
+    const char *doc;
+};
+
+/*
+ * api_find - the row for that path and method.
+ * NULL: *ret_other is the title of 405, or NULL when there is no such path.
+ */
+const struct api_resource *api_find(struct json_path path, enum req_method method,
+                                    const char **ret_other);
+
+/* Each of these answers and ends the call: do not use it afterwards. */
+void api_value(struct api_call *call, const struct json *value);
+void api_success(struct api_call *call, const char *title);
+/* detail: one sentence, or NULL. */
+void api_error(struct api_call *call, unsigned status, const char *title, const char *detail);
+/* 404 for a path that leads nowhere. */
+void api_missing(struct api_call *call);
+/* 400 with detail, and path and location as far as the fault has them. */
+void api_invalid(struct api_call *call, const char *title, const struct conf_fault *fault);
+
+/* A JSON string of a C string, in the call's arena (not copied). */
+struct json *api_text(struct api_call *call, const char *text);
+
+#endif

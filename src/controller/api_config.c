@@ -1,0 +1,153 @@
+/*
+ * api_config.c - /config: read parts of the configuration in force, propose changes of it.
+ *
+ *   PUT /config/routes/0 <body>:  parse the body now; when its turn comes, copy the live tree, put
+ * the body at its place, and let apply.c do the rest
+ *
+ * The order of checks is part of the interface: bad JSON on a missing path is 400, not 404.
+ */
+#include "controller/api_config.h"
+
+#include <errno.h>
+
+#include "conf/generation.h"
+#include "controller/api.h"
+#include "controller/controller.h"
+
+struct proposal {
+    struct change change;
+    struct api_call *call;
+    enum req_method method;
+    struct json_path path; /* below /config */
+    struct json *value;    /* the body; NULL for DELETE */
+};
+
+void
+api_config_get(struct api_call *call)
+{
+    const struct generation *live = call->controller->apply.live.generation;
+    const struct json *value = NULL;
+
+    if (live != NULL)
+        value = json_path_get((struct json *)live->tree, json_path_from(call->path, 1));
+    if (value == NULL)
+        api_missing(call);
+    else
+        api_value(call, value);
+}
+
+/* Where it cannot be put, removed, appended to. */
+static void
+answer_misplaced(struct api_call *call, int rc)
+{
+    switch (rc) {
+    case -ENOENT:
+        api_missing(call);
+        return;
+    case -ENOTDIR:
+        api_error(call, 405, "Method isn't allowed.", "only to an array can be appended");
+        return;
+    case -ELOOP:
+        api_error(call, 400, "Invalid JSON.", "the configuration would be nested too deeply");
+        return;
+    default:
+        api_error(call, 500, "Memory allocation failed.", NULL);
+    }
+}
+
+static int
+edit(struct proposal *p, const struct generation *live, struct json **ret_tree)
+{
+    struct arena *a = &p->change.next->arena;
+    struct json *tree;
+    int rc;
+
+    if (p->path.n == 0 && p->method == METHOD_PUT) {
+        *ret_tree = p->value;
+        return 0;
+    }
+    tree = live == NULL ? json_new(a, JSON_OBJECT) : json_copy(a, live->tree);
+    if (tree == NULL)
+        return -ENOMEM;
+    if (p->method == METHOD_PUT)
+        rc = json_path_put(a, &tree, p->path, p->value);
+    else if (p->method == METHOD_POST)
+        rc = json_path_append(tree, p->path, p->value);
+    else
+        rc = json_path_delete(a, &tree, p->path);
+    *ret_tree = tree;
+    return rc;
+}
+
+static const struct json *
+propose(struct change *c, const struct generation *live)
+{
+    struct proposal *p = container_of(c, struct proposal, change);
+    struct json *tree;
+    int rc = edit(p, live, &tree);
+
+    if (rc < 0) {
+        change_done(c);
+        answer_misplaced(p->call, rc);
+        return NULL;
+    }
+    return tree;
+}
+
+static void
+over(struct change *c, enum change_outcome outcome, const struct conf_fault *fault)
+{
+    struct api_call *call = container_of(c, struct proposal, change)->call;
+
+    change_done(c);
+    switch (outcome) {
+    case CHANGE_APPLIED:
+        api_success(call, "Reconfiguration done.");
+        return;
+    case CHANGE_INVALID:
+        if (fault->err.rc == -ENOMEM)
+            api_error(call, 500, "Memory allocation failed.", fault->err.text);
+        else
+            api_invalid(call, "Invalid configuration.", fault);
+        return;
+    case CHANGE_REFUSED:
+        api_error(call, 500, "Failed to apply new configuration.", fault->err.text);
+        return;
+    }
+}
+
+static const struct change_ops proposal_ops = {.propose = propose, .over = over};
+
+/* Parse the body into the arena of the generation to be.  0, or the call was answered. */
+static int
+parse_body(struct proposal *p)
+{
+    struct conf_fault fault = {.err = BR_ERR_NONE, .offset = JSON_NOWHERE};
+    size_t offset = JSON_NOWHERE;
+    int rc =
+        json_parse(&p->change.next->arena, p->call->req->body.mem, &p->value, &offset, &fault.err);
+
+    if (rc == 0)
+        return 0;
+    change_done(&p->change);
+    if (rc == -EBADMSG) {
+        fault.offset = (uint32_t)offset;
+        api_invalid(p->call, "Invalid JSON.", &fault);
+    } else {
+        api_error(p->call, 500, "Memory allocation failed.", NULL);
+    }
+    return rc;
+}
+
+void
+api_config_change(struct api_call *call)
+{
+    struct proposal *p = arena_new(&call->arena, struct proposal);
+
+    p->call = call;
+    p->method = call->req->method_id;
+    p->path = json_path_from(call->path, 1);
+    change_init(&call->controller->apply, &p->change, &proposal_ops);
+    if (p->method == METHOD_DELETE || parse_body(p) == 0)
+        apply_submit(&call->controller->apply, &p->change);
+}

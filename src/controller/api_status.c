@@ -1,0 +1,235 @@
+/*
+ * api_status.c - /status and /control: numbers out, restarts in.
+ *
+ *   GET /status/applications/blog:  ask everybody (numbers.c) -> the whole object -> the part asked
+ * for GET /control/applications/blog/restart:  a change that changes nothing but the launch
+ */
+#include "controller/api_status.h"
+
+#include "conf/generation.h"
+#include "controller/api.h"
+#include "controller/controller.h"
+#include "controller/numbers.h"
+
+static void
+add_int(struct api_call *call, struct json *object, struct slice name, uint64_t value)
+{
+    json_add(object, name, json_new_int(&call->arena, (int64_t)value));
+}
+
+static struct json *
+add_object(struct api_call *call, struct json *object, struct slice name)
+{
+    return json_add(object, name, json_new(&call->arena, JSON_OBJECT));
+}
+
+static struct json *
+module_object(struct api_call *call, const struct conf_module *module)
+{
+    struct json *object = json_new(&call->arena, JSON_OBJECT);
+
+    json_add(object, SLICE("version"), json_new_string(&call->arena, module->version));
+    json_add(object, SLICE("lib"), json_new_string(&call->arena, module->path));
+    return object;
+}
+
+/* All modules of the language of modules->list[first]: one object, or an array of several. */
+static struct json *
+language_value(struct api_call *call, const struct conf_modules *modules, size_t first)
+{
+    struct json *array = json_new(&call->arena, JSON_ARRAY);
+
+    for (size_t i = first; i < modules->n; i++) {
+        if (slice_eq(modules->list[i].type, modules->list[first].type))
+            json_push(array, module_object(call, &modules->list[i]));
+    }
+    return array->n > 1 ? array : module_object(call, &modules->list[first]);
+}
+
+static void
+add_modules(struct api_call *call, struct json *status)
+{
+    const struct conf_modules *modules = &call->controller->modules;
+    struct json *object = add_object(call, status, SLICE("modules"));
+
+    for (size_t i = 0; i < modules->n; i++) {
+        if (json_get(object, modules->list[i].type) == NULL)
+            json_add(object, modules->list[i].type, language_value(call, modules, i));
+    }
+}
+
+static void
+add_connections(struct api_call *call, struct json *status, const struct status_router *sum)
+{
+    struct json *connections = add_object(call, status, SLICE("connections"));
+    struct json *requests = add_object(call, status, SLICE("requests"));
+
+    add_int(call, connections, SLICE("accepted"), sum->accepted);
+    add_int(call, connections, SLICE("active"), sum->active);
+    add_int(call, connections, SLICE("idle"), sum->idle);
+    add_int(call, connections, SLICE("closed"), sum->closed);
+    add_int(call, requests, SLICE("total"), sum->requests);
+}
+
+static const char *
+worker_state_name(uint32_t state)
+{
+    static const char *const names[] = {[WORKER_STARTING] = "starting",
+                                        [WORKER_IDLE] = "idle",
+                                        [WORKER_BUSY] = "busy",
+                                        [WORKER_DRAINING] = "draining"};
+
+    return state < array_len(names) ? names[state] : "unknown";
+}
+
+static void
+add_worker(struct api_call *call, struct json *array, const struct status_worker *w)
+{
+    struct json *object = json_push(array, json_new(&call->arena, JSON_OBJECT));
+    struct json *memory;
+
+    add_int(call, object, SLICE("pid"), (uint64_t)w->pid);
+    json_add(object, SLICE("state"), api_text(call, worker_state_name(w->state)));
+    add_int(call, object, SLICE("requests"), w->requests);
+    memory = add_object(call, object, SLICE("memory"));
+    add_int(call, memory, SLICE("private"), w->private_bytes);
+    add_int(call, memory, SLICE("shared"), w->shared_bytes);
+}
+
+static void
+add_application(struct api_call *call, struct json *applications, const struct app_conf *app,
+                const struct numbers *n, uint32_t launch)
+{
+    struct json *object = add_object(call, applications, app->name);
+    struct json *processes = add_object(call, object, SLICE("processes"));
+    struct json *requests = add_object(call, object, SLICE("requests"));
+    struct json *workers = json_add(object, SLICE("workers"), json_new(&call->arena, JSON_ARRAY));
+    struct status_app sum = numbers_app(n, launch);
+    uint32_t count = 0;
+    const struct status_worker *w = numbers_workers(n, launch, &count);
+    uint64_t in_state[WORKER_DRAINING + 1] = {0};
+
+    for (uint32_t i = 0; w != NULL && i < count; i++) {
+        if (w[i].state <= WORKER_DRAINING)
+            in_state[w[i].state]++;
+        add_worker(call, workers, &w[i]);
+    }
+    add_int(call, processes, SLICE("running"), in_state[WORKER_IDLE] + in_state[WORKER_BUSY]);
+    add_int(call, processes, SLICE("starting"), in_state[WORKER_STARTING]);
+    add_int(call, processes, SLICE("idle"), in_state[WORKER_IDLE]);
+    add_int(call, requests, SLICE("active"), sum.active);
+    add_int(call, requests, SLICE("total"), sum.total);
+}
+
+static struct json *
+status_object(struct api_call *call, const struct numbers *n, const struct status_router *sum)
+{
+    const struct deployment *live = &call->controller->apply.live;
+    const struct generation *g = live->generation;
+    struct json *status = json_new(&call->arena, JSON_OBJECT);
+    struct json *applications;
+
+    add_modules(call, status);
+    add_connections(call, status, sum);
+    applications = add_object(call, status, SLICE("applications"));
+    for (size_t i = 0; g != NULL && i < g->n_apps; i++)
+        add_application(call, applications, &g->apps[i], n, live->launches[i]);
+    return status;
+}
+
+static void
+on_numbers(void *arg, const struct numbers *n)
+{
+    struct api_call *call = arg;
+    struct status_router sum;
+    struct json *value;
+
+    if (numbers_routers(n, &sum) == 0) {
+        api_error(call, 500, "Failed to get status.", "no router answered");
+        return;
+    }
+    value = json_path_get(status_object(call, n, &sum), json_path_from(call->path, 1));
+    if (value == NULL)
+        api_error(call, 404, "Invalid path.", NULL);
+    else
+        api_value(call, value);
+}
+
+void
+api_status_get(struct api_call *call)
+{
+    numbers_ask(call->controller->task, on_numbers, call);
+}
+
+static void
+on_numbers_for_root(void *arg, const struct numbers *n)
+{
+    struct api_call *call = arg;
+    const struct generation *live = call->controller->apply.live.generation;
+    struct json *root = json_new(&call->arena, JSON_OBJECT);
+    struct status_router sum;
+
+    numbers_routers(n, &sum);
+    json_add(root, SLICE("certificates"), json_new(&call->arena, JSON_OBJECT));
+    json_add(root, SLICE("config"),
+             live == NULL ? json_new(&call->arena, JSON_OBJECT)
+                          : json_copy(&call->arena, live->tree));
+    json_add(root, SLICE("status"), status_object(call, n, &sum));
+    api_value(call, root);
+}
+
+void
+api_status_root(struct api_call *call)
+{
+    numbers_ask(call->controller->task, on_numbers_for_root, call);
+}
+
+struct restart {
+    struct change change;
+    struct api_call *call;
+};
+
+static const struct json *
+propose_restart(struct change *c, const struct generation *live)
+{
+    struct api_call *call = container_of(c, struct restart, change)->call;
+    const struct json *tree;
+
+    if (live == NULL || generation_app(live, c->restart) == NULL) {
+        change_done(c);
+        api_missing(call);
+        return NULL;
+    }
+    tree = json_copy(&c->next->arena, live->tree);
+    if (tree == NULL) {
+        change_done(c);
+        api_error(call, 500, "Memory allocation failed.", NULL);
+    }
+    return tree;
+}
+
+static void
+restart_over(struct change *c, enum change_outcome outcome, const struct conf_fault *fault)
+{
+    struct api_call *call = container_of(c, struct restart, change)->call;
+
+    change_done(c);
+    if (outcome == CHANGE_APPLIED)
+        api_success(call, "Ok");
+    else
+        api_error(call, 500, "Failed to restart app.", fault->err.text);
+}
+
+static const struct change_ops restart_ops = {.propose = propose_restart, .over = restart_over};
+
+void
+api_status_restart(struct api_call *call)
+{
+    struct restart *r = arena_new(&call->arena, struct restart);
+
+    r->call = call;
+    change_init(&call->controller->apply, &r->change, &restart_ops);
+    r->change.keep = false;
+    r->change.restart = call->path.segments[2];
+    apply_submit(&call->controller->apply, &r->change);
+}

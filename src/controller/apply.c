@@ -1,0 +1,599 @@
+/*
+ * apply.c - one change of the configuration at a time: validate, plan, prepare, commit, keep,
+ * answer.
+ *
+ *   PARSED --validate, plan--> VALID --open, start, save, prepare--> PREPARED --commit--> COMMITTED
+ * --keep--> SAVED |                                      |
+ *                                +------> FAILED: undo, answer why <----+
+ *
+ * Each step sends its questions and returns; the answers come through the loop, and the last one
+ * begins the next step.  Meanwhile everything else goes on; further changes wait in line.  Whatever
+ * can fail comes before commit.  To undo is to take back all that was asked for, answered or not:
+ * messages to main and to a router keep their order, so taking back arrives after the question.
+ *
+ * From the commit on the routers are given the new generation whatever happens (routers.c); the old
+ * launches end when nobody needs them any more (retire.c).
+ */
+#include "controller/apply.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "conf/generation.h"
+#include "ipc/dispatch.h"
+
+#define OPEN_WAIT_MS     30000
+#define SAVE_WAIT_MS     60000
+#define START_WAIT_MS    300000
+#define ARENA_BYTES_MAX  (1024u * 1024 * 1024)
+#define DETAIL_BYTES_MAX 800 /* of what an application said when it failed: the end of it */
+
+/* A question about one step of the plan. */
+struct ask {
+    struct apply *apply;
+    const struct plan_step *step;
+    uint32_t launch; /* of an application being started */
+    bool sent;
+};
+
+static void run(struct apply *a);
+
+#define TO(state) (1u << CHANGE_##state)
+
+static const unsigned may_become[CHANGE_STATES] = {
+    [CHANGE_PARSED] = TO(VALID) | TO(FAILED),
+    [CHANGE_VALID] = TO(PREPARED) | TO(FAILED),
+    [CHANGE_PREPARED] = TO(COMMITTED),
+    [CHANGE_COMMITTED] = TO(SAVED),
+    [CHANGE_SAVED] = 0,
+    [CHANGE_FAILED] = 0,
+};
+
+const char *
+change_state_name(enum change_state state)
+{
+    static const char *const names[CHANGE_STATES] = {"PARSED",    "VALID", "PREPARED",
+                                                     "COMMITTED", "SAVED", "FAILED"};
+
+    return names[state];
+}
+
+static void
+change_move(struct change *c, enum change_state to)
+{
+    assert(may_become[c->state] & (1u << to));
+    br_log(LOG_DEBUG, "generation %u: %s, was %s", c->next->number, change_state_name(to),
+           change_state_name(c->state));
+    c->state = to;
+}
+
+void
+change_init(struct apply *a, struct change *c, const struct change_ops *ops)
+{
+    *c = (struct change){.ops = ops, .restart = SLICE_NONE, .keep = true, .state = CHANGE_PARSED};
+    list_init(&c->link);
+    c->next = generation_new(++a->last_generation, ARENA_BYTES_MAX);
+}
+
+void
+change_done(struct change *c)
+{
+    list_del(&c->link);
+    if (c->next != NULL)
+        generation_unref(c->next);
+    c->next = NULL;
+}
+
+static void
+forget_current(struct apply *a)
+{
+    dispatch_forget(a->task->dispatch, a);
+    for (size_t i = 0; i < a->plan.n && a->asks != NULL; i++)
+        dispatch_forget(a->task->dispatch, &a->asks[i]);
+    deployment_done(&a->next);
+    a->plan = (struct plan){NULL, 0};
+    a->asks = NULL;
+    a->current = NULL;
+    a->pending = 0;
+    a->for_routers = false;
+}
+
+static void
+finish(struct apply *a, enum change_outcome outcome)
+{
+    struct change *c = a->current;
+    struct conf_fault fault = a->fault;
+
+    forget_current(a);
+    c->ops->over(c, outcome, &fault);
+}
+
+static void
+close_opened(struct apply *a, const struct plan_step *step)
+{
+    struct msg_open order = {.kind = OPEN_LISTENER};
+
+    if (step->listener == NULL)
+        order.kind = OPEN_ACCESS_LOG;
+    snprintf(order.name, sizeof(order.name), "%s",
+             step->listener == NULL ? step->log : step->listener->address);
+    dispatch_tell(a->task->parent, MSG_CLOSE, &order, NULL, 0);
+}
+
+static void
+undo(struct apply *a)
+{
+    routers_abort(&a->routers);
+    for (size_t i = 0; i < a->plan.n; i++) {
+        const struct ask *ask = &a->asks[i];
+
+        if (!ask->sent)
+            continue;
+        if (ask->step->verb == PLAN_APP_START)
+            retire_stop(&a->retire, ask->launch);
+        else if (ask->step->verb != PLAN_LISTENER_KEEP)
+            close_opened(a, ask->step);
+    }
+}
+
+/* A step before the commit failed; a->fault.err says why. */
+static void
+fail(struct apply *a)
+{
+    undo(a);
+    change_move(a->current, CHANGE_FAILED);
+    finish(a, CHANGE_REFUSED);
+}
+
+/* An answer came for the step under way. */
+static void
+answered(struct apply *a, int rc)
+{
+    a->pending--;
+    if (rc < 0)
+        fail(a);
+    run(a);
+}
+
+/* What the answer OPENED, DONE or its absence says. */
+static int
+result_of(const struct message *m, int rc, struct br_err *err, const char *doing, const char *what)
+{
+    if (rc < 0)
+        return br_fail(err, rc, "cannot %s%s: no answer from main", doing, what);
+    const struct msg_result *result = m->payload;
+
+    if (result->rc < 0) {
+        br_fail(err, -EBADMSG, "cannot %s%s: %s", doing, what, result->text);
+        return err->rc = result->rc;
+    }
+    return 0;
+}
+
+static void
+on_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
+{
+    struct ask *ask = arg;
+    struct apply *a = ask->apply;
+    const struct listener_conf *listener = ask->step->listener;
+
+    answered(a, listener != NULL
+                    ? result_of(m, rc, &a->fault.err, "open listener ", listener->address)
+                    : result_of(m, rc, &a->fault.err, "open access log ", ask->step->log));
+}
+
+static int
+ask_open(struct ask *ask)
+{
+    struct apply *a = ask->apply;
+    const struct listener_conf *listener = ask->step->listener;
+    const char *name = listener != NULL ? listener->address : ask->step->log;
+    struct msg_open question = {.kind = listener != NULL ? OPEN_LISTENER : OPEN_ACCESS_LOG,
+                                .value = listener != NULL ? listener->backlog : 0};
+    int rc;
+
+    if ((size_t)snprintf(question.name, sizeof(question.name), "%s", name) >= sizeof(question.name))
+        return br_fail(&a->fault.err, -ENAMETOOLONG, "cannot open \"%.80s...\"", name);
+    rc = dispatch_ask(a->task->parent, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_opened, ask);
+    return rc < 0 ? br_fail(&a->fault.err, rc, "cannot open \"%s\"", name) : 0;
+}
+
+/* The end of what it said, from the beginning of a line: there a traceback names its cause. */
+static const char *
+last_lines(const char *text)
+{
+    size_t n = strlen(text);
+    const char *from = text;
+
+    if (n > DETAIL_BYTES_MAX) {
+        const char *line;
+
+        from = text + n - DETAIL_BYTES_MAX;
+        line = strchr(from, '\n');
+        if (line != NULL && line[1] != '\0')
+            from = line + 1;
+    }
+    return from;
+}
+
+static void
+on_started(struct task *task br_unused, void *arg, struct message *m, int rc)
+{
+    struct ask *ask = arg;
+    struct apply *a = ask->apply;
+    struct slice name = ask->step->app->name;
+
+    if (rc < 0) {
+        br_fail(&a->fault.err, rc, "application \"" SLICE_FMT "\" did not get ready",
+                SLICE_ARG(name));
+    } else if (m->type == MSG_PROCESS_FAILED) {
+        const struct msg_failed *failed = m->payload;
+
+        rc = br_fail(&a->fault.err, -EBADMSG, "cannot start application \"" SLICE_FMT "\": %s",
+                     SLICE_ARG(name), last_lines(failed->text));
+    }
+    answered(a, rc);
+}
+
+static int
+ask_start(struct ask *ask)
+{
+    struct apply *a = ask->apply;
+    const struct app_conf *app = ask->step->app;
+    const struct msg_launch question = {.launch = ++a->last_launch};
+    int card = launch_card(app, question.launch, a->task->settings);
+    int rc = card;
+
+    ask->launch = question.launch;
+    deployment_set_launch(&a->next, app->name, question.launch);
+    if (card >= 0)
+        rc = dispatch_ask(a->task->parent, MSG_PROCESS_START, &question, &card, 1, START_WAIT_MS,
+                          on_started, ask);
+    return rc < 0 ? br_fail(&a->fault.err, rc, "cannot start application \"" SLICE_FMT "\"",
+                            SLICE_ARG(app->name))
+                  : 0;
+}
+
+/* Ask main once for each step of the plan that `wanted` picks. */
+static void
+ask_each(struct apply *a, bool (*wanted)(const struct plan_step *step), int (*ask)(struct ask *ask))
+{
+    for (size_t i = 0; i < a->plan.n; i++) {
+        if (!wanted(&a->plan.steps[i]))
+            continue;
+        if (ask(&a->asks[i]) < 0) {
+            fail(a);
+            return;
+        }
+        a->asks[i].sent = true;
+        a->pending++;
+    }
+}
+
+static bool
+is_open(const struct plan_step *step)
+{
+    return step->verb == PLAN_LISTENER_OPEN || step->verb == PLAN_LOG_OPEN ||
+           (step->verb == PLAN_LISTENER_KEEP && step->relisten);
+}
+
+static bool
+is_start(const struct plan_step *step)
+{
+    return step->verb == PLAN_APP_START;
+}
+
+static void
+begin_open(struct apply *a)
+{
+    ask_each(a, is_open, ask_open);
+}
+
+static void
+begin_start(struct apply *a)
+{
+    for (size_t i = 0; i < a->plan.n; i++) {
+        const struct plan_step *step = &a->plan.steps[i];
+
+        if (step->verb == PLAN_APP_KEEP)
+            deployment_set_launch(&a->next, step->app->name,
+                                  deployment_launch(&a->live, step->app->name));
+    }
+    ask_each(a, is_start, ask_start);
+}
+
+static void
+on_saved(struct task *task br_unused, void *arg, struct message *m, int rc)
+{
+    struct apply *a = arg;
+
+    answered(a, result_of(m, rc, &a->fault.err, "save the configuration", ""));
+}
+
+static void
+begin_save(struct apply *a)
+{
+    const struct msg_open question = {.kind = OPEN_CONF};
+    int fd;
+    int rc;
+
+    if (!a->current->keep)
+        return;
+    fd = rc = deployment_seal_conf(&a->next);
+    if (fd >= 0)
+        rc = dispatch_ask(a->task->parent, MSG_SAVE, &question, &fd, 1, SAVE_WAIT_MS, on_saved, a);
+    if (rc < 0) {
+        br_fail(&a->fault.err, rc, "cannot save the configuration");
+        fail(a);
+        return;
+    }
+    a->pending++;
+}
+
+/* The routers moved: are they where the step under way wants them? */
+static void
+on_routers(struct routers *rs)
+{
+    struct apply *a = container_of(rs, struct apply, routers);
+
+    if (!a->for_routers)
+        return;
+    if (a->current->state == CHANGE_VALID) {
+        int rc = routers_prepared(rs, &a->fault.err);
+
+        if (rc == 0)
+            return;
+        a->for_routers = false;
+        if (rc > 0) {
+            change_move(a->current, CHANGE_PREPARED);
+        } else {
+            br_fail(&a->fault.err, rc, "a router cannot build it");
+            fail(a);
+        }
+    } else {
+        if (!routers_live(rs))
+            return;
+        a->for_routers = false;
+        change_move(a->current, CHANGE_COMMITTED);
+    }
+    run(a);
+}
+
+static void
+begin_prepare(struct apply *a)
+{
+    int fd = deployment_seal(&a->next);
+
+    if (fd < 0) {
+        br_fail(&a->fault.err, fd, "cannot pass the configuration to the routers");
+        fail(a);
+        return;
+    }
+    a->for_routers = true;
+    routers_prepare(&a->routers, a->next.generation->number, fd);
+    on_routers(&a->routers);
+}
+
+/* What an earlier controller left behind: no generation of ours names it. */
+static void
+retire_adopted(struct apply *a)
+{
+    for (size_t i = 0; i < a->n_adopted; i++)
+        retire_stop(&a->retire, a->adopted[i]);
+    free(a->adopted);
+    a->adopted = NULL;
+    a->n_adopted = 0;
+}
+
+static void
+begin_commit(struct apply *a)
+{
+    const struct generation *old = a->live.generation;
+    uint64_t serving = old == NULL ? 0 : routers_serving(&a->routers, old->number);
+
+    for (size_t i = 0; i < a->plan.n; i++) {
+        const struct plan_step *step = &a->plan.steps[i];
+
+        if (step->verb == PLAN_APP_STOP)
+            retire_later(&a->retire, deployment_launch(&a->live, step->app->name), old->number,
+                         serving);
+    }
+    if (old != NULL)
+        generation_move(a->live.generation, GENERATION_RETIRING);
+    generation_move(a->next.generation, GENERATION_LIVE);
+    a->for_routers = true;
+    routers_commit(&a->routers);
+    on_routers(&a->routers);
+}
+
+static void
+on_kept(struct task *task br_unused, void *arg, struct message *m, int rc)
+{
+    struct apply *a = arg;
+
+    a->pending--;
+    result_of(m, rc, &a->fault.err, "keep the configuration, which is live now", "");
+    run(a);
+}
+
+static void
+begin_keep(struct apply *a)
+{
+    const struct msg_open question = {.kind = OPEN_CONF};
+    int rc;
+
+    if (!a->current->keep)
+        return;
+    rc = dispatch_ask(a->task->parent, MSG_KEEP, &question, NULL, 0, SAVE_WAIT_MS, on_kept, a);
+    if (rc < 0)
+        br_fail(&a->fault.err, rc, "cannot keep the configuration, which is live now");
+    else
+        a->pending++;
+}
+
+static void
+begin_end(struct apply *a)
+{
+    struct deployment old = a->live;
+    bool kept = a->fault.err.rc == 0;
+
+    for (size_t i = 0; i < a->plan.n; i++) {
+        const struct plan_step *step = &a->plan.steps[i];
+
+        if (step->verb == PLAN_LISTENER_CLOSE || step->verb == PLAN_LOG_CLOSE)
+            close_opened(a, step);
+    }
+    a->live = a->next;
+    a->next = (struct deployment){NULL, NULL};
+    retire_adopted(a);
+    if (kept)
+        change_move(a->current, CHANGE_SAVED);
+    else
+        br_log(LOG_ALERT, "%s", a->fault.err.text);
+    finish(a, kept ? CHANGE_APPLIED : CHANGE_REFUSED);
+    deployment_done(&old); /* the plan names parts of it until here */
+}
+
+static void (*const steps[])(struct apply *a) = {
+    begin_open, begin_start, begin_save, begin_prepare, begin_commit, begin_keep, begin_end,
+};
+
+static void
+invalid(struct apply *a)
+{
+    change_move(a->current, CHANGE_FAILED);
+    finish(a, CHANGE_INVALID);
+}
+
+static int
+make_asks(struct apply *a)
+{
+    struct arena *arena = &a->next.generation->arena;
+
+    a->asks = arena_array(arena, struct ask, a->plan.n + 1);
+    if (a->asks == NULL)
+        return br_fail(&a->fault.err, -ENOMEM, "the configuration is too large");
+    for (size_t i = 0; i < a->plan.n; i++)
+        a->asks[i] = (struct ask){.apply = a, .step = &a->plan.steps[i]};
+    return 0;
+}
+
+static void
+begin_change(struct apply *a, struct change *c)
+{
+    const struct json *tree;
+    int rc;
+
+    list_del(&c->link);
+    a->fault = (struct conf_fault){.err = BR_ERR_NONE, .offset = JSON_NOWHERE};
+    a->step = 0;
+    tree = c->ops->propose(c, a->live.generation);
+    if (tree == NULL)
+        return;
+    a->current = c;
+    rc = generation_fill(c->next, tree, a->modules, &a->fault);
+    if (rc < 0) {
+        invalid(a);
+        return;
+    }
+    rc = deployment_init(&a->next, generation_ref(c->next));
+    if (rc == 0) {
+        plan_make(&c->next->arena, a->live.generation, c->next, c->restart, &a->plan);
+        rc = make_asks(a);
+    }
+    if (rc < 0) {
+        invalid(a);
+        return;
+    }
+    change_move(c, CHANGE_VALID);
+}
+
+/* Go on as far as possible without waiting. */
+static void
+run(struct apply *a)
+{
+    if (a->running)
+        return; /* called back from below: the loop there goes on */
+    a->running = true;
+    for (;;) {
+        if (a->current == NULL) {
+            struct change *c = list_first(&a->queue, struct change, link);
+
+            if (c == NULL)
+                break;
+            begin_change(a, c);
+        } else if (a->pending == 0 && !a->for_routers) {
+            steps[a->step++](a);
+        } else {
+            break;
+        }
+    }
+    a->running = false;
+}
+
+void
+apply_submit(struct apply *a, struct change *c)
+{
+    list_add_tail(&a->queue, &c->link);
+    run(a);
+}
+
+void
+apply_init(struct apply *a, struct task *task, const struct conf_modules *modules)
+{
+    *a = (struct apply){.task = task, .modules = modules, .fault.err = BR_ERR_NONE};
+    list_init(&a->queue);
+    retire_init(&a->retire, task);
+    routers_init(&a->routers, task, on_routers);
+}
+
+void
+apply_count_from(struct apply *a, uint32_t base)
+{
+    a->last_generation = base;
+    a->last_launch = base;
+}
+
+void
+apply_done(struct apply *a)
+{
+    forget_current(a);
+    retire_done(&a->retire);
+    free(a->adopted);
+    routers_done(&a->routers);
+    deployment_done(&a->live);
+}
+
+void
+apply_router_came(struct apply *a, struct channel *ch)
+{
+    routers_add(&a->routers, ch);
+}
+
+void
+apply_router_gone(struct apply *a, struct channel *ch)
+{
+    retire_lost(&a->retire, routers_bit(ch));
+    routers_gone(&a->routers, ch);
+}
+
+void
+apply_retired(struct apply *a, struct channel *router, uint32_t generation)
+{
+    retire_heard(&a->retire, routers_bit(router), generation);
+}
+
+void
+apply_adopt(struct apply *a, uint32_t launch)
+{
+    uint32_t *more = realloc(a->adopted, (a->n_adopted + 1) * sizeof(*more));
+
+    if (more == NULL)
+        abort();
+    a->adopted = more;
+    a->adopted[a->n_adopted++] = launch;
+}

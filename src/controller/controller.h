@@ -1,0 +1,36 @@
+/*
+ * controller.h - what the units of this room share: the one struct of a running controller.
+ */
+#ifndef CONTROLLER_CONTROLLER_H
+#define CONTROLLER_CONTROLLER_H
+
+#include "base/arena.h"
+#include "conf/module.h"
+#include "controller/apply.h"
+#include "event/listener.h"
+#include "http/h1_conn.h"
+
+struct controller {
+    struct task *task;
+    struct apply apply;
+
+    /* Languages found by discovery. */
+    struct conf_modules modules;
+    struct arena modules_arena;
+
+    /* The control socket. */
+    struct h1_server http;
+    struct http_limits limits;
+    struct listener listener;
+    int listen_fd;
+    uid_t control_uid; /* who may connect beside root, where no file's mode says it */
+
+    /* Boot: what main hands over. */
+    bool has_modules;
+    bool has_stored;
+    bool booted;
+    char *stored; /* text, or NULL: nothing was kept */
+    size_t stored_n;
+};
+
+#endif

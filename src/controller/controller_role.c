@@ -1,0 +1,434 @@
+/*
+ * controller_role.c - the controller's life: boot, control socket, the messages that reach it.
+ *
+ *   MODULES, CONF_STORED --> what runs already? (STATUS of main) --> apply the stored configuration
+ *        --> whatever came of it --> OPEN(control) --> "controller started"
+ *
+ * Whoever can connect to the control socket gets an answer: it appears after the first
+ * configuration is in force, which is the stored one, or the default one with one alert line saying
+ * why.  A controller that died and came back goes the same way; the launches that the earlier one
+ * left behind are stopped with its first commit.
+ */
+#include "controller/controller_role.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "conf/conf_store.h"
+#include "conf/generation.h"
+#include "controller/api.h"
+#include "controller/controller.h"
+#include "controller/numbers.h"
+#include "process/process.h"
+
+#define CONTROL_BATCH        16
+#define MODULES_BYTES_MAX    (1024u * 1024)
+#define OPEN_WAIT_MS         30000
+#define STATUS_WAIT_MS       5000
+#define NUMBERS_A_LIFE       1000000 /* generations and launches that one controller may count */
+#define CONTROL_BODY_MAX     (64u * 1024 * 1024)
+#define CONTROL_HEAD_WAIT_MS 300000
+#define CONTROL_WAIT_MS      60000
+
+/* The configuration of a fresh instance. */
+static const char default_conf[] = "{\"listeners\":{},\"routes\":[],\"applications\":{}}";
+
+static const struct change_ops boot_ops;
+
+struct boot {
+    struct change change;
+    struct controller *controller;
+    struct slice text;
+    char *owned; /* text, when it is on the heap */
+    bool is_default;
+};
+
+/* For abstract control sockets; for all others the kernel compares with the file's mode and owner.
+ */
+static bool
+peer_allowed(const struct controller *c, int fd)
+{
+    static const struct slice abstract = {"unix:@", 6};
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    if (!slice_starts(slice_cstr(c->task->settings->control), abstract))
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+        return false;
+    return peer.uid == 0 || peer.uid == c->control_uid;
+}
+
+static uid_t
+control_uid(const struct settings *settings)
+{
+    const struct passwd *user = NULL;
+
+    if (settings->control_user != NULL)
+        user = getpwnam(settings->control_user);
+    if (user != NULL)
+        return user->pw_uid;
+    return settings->privileged ? 0 : geteuid();
+}
+
+static void
+on_accept(struct listener *l, int fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct controller *c = container_of(l, struct controller, listener);
+
+    if (!peer_allowed(c, fd)) {
+        br_log(LOG_WARN, "control socket: a stranger was turned away");
+        fd_close(&fd);
+        return;
+    }
+    h1_conn_open(&c->http, fd, addr, len, c);
+}
+
+static void
+on_control_open(struct task *task, void *arg, struct message *m, int rc)
+{
+    const struct msg_result *result = rc < 0 ? NULL : m->payload;
+    struct controller *c = arg;
+
+    if (rc == 0)
+        rc = result->rc;
+    if (rc == 0 && m->n_fds == 0)
+        rc = -EBADF;
+    if (rc == 0) {
+        c->listen_fd = fd_take(&m->fds[0]);
+        rc = listener_start(&c->listener, task->loop, c->listen_fd, CONTROL_BATCH, on_accept, NULL);
+    }
+    if (rc < 0) {
+        br_log(LOG_ALERT, "cannot serve the control socket: %s",
+               result != NULL && result->rc < 0 ? result->text : strerror(-rc));
+        loop_stop(task->loop);
+        return;
+    }
+    br_log(LOG_NOTICE, "controller started");
+}
+
+static void
+open_control(struct controller *c)
+{
+    const struct msg_open question = {.kind = OPEN_CONTROL};
+    int rc;
+
+    c->booted = true;
+    rc = dispatch_ask(c->task->parent, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_control_open,
+                      c);
+    if (rc < 0) {
+        br_log(LOG_ALERT, "cannot ask for the control socket");
+        loop_stop(c->task->loop);
+    }
+}
+
+/* Apply a text that the API did not bring: the stored one (owned, taken), or the default. */
+static void
+boot_with(struct controller *c, struct slice text, char *owned)
+{
+    struct boot *boot = calloc(1, sizeof(*boot));
+
+    if (boot == NULL)
+        abort();
+    boot->controller = c;
+    boot->text = text;
+    boot->owned = owned;
+    boot->is_default = owned == NULL;
+    change_init(&c->apply, &boot->change, &boot_ops);
+    boot->change.keep = false;
+    apply_submit(&c->apply, &boot->change);
+}
+
+/* After a boot change: the default one if it failed, else the control socket. */
+static void
+boot_next(struct boot *boot, const char *why)
+{
+    struct controller *c = boot->controller;
+    bool was_default = boot->is_default;
+
+    if (why != NULL)
+        br_log(LOG_ALERT, "the %s configuration cannot be applied: %s",
+               was_default ? "default" : "previous", why);
+    change_done(&boot->change);
+    free(boot->owned);
+    free(boot);
+    if (why != NULL && !was_default && c->apply.live.generation == NULL)
+        boot_with(c, SLICE(default_conf), NULL);
+    else if (!c->booted)
+        open_control(c);
+}
+
+static const struct json *
+propose_boot(struct change *change, const struct generation *live br_unused)
+{
+    struct boot *boot = container_of(change, struct boot, change);
+    struct br_err err = BR_ERR_NONE;
+    struct json_place place;
+    struct json *tree;
+    size_t offset = 0;
+    int rc = json_parse(&change->next->arena, boot->text, &tree, &offset, &err);
+
+    if (rc < 0) {
+        if (rc == -EBADMSG && json_locate(boot->text, offset, &place))
+            br_fail(&err, rc, "line %u, column %u", place.line, place.column);
+        boot_next(boot, err.text);
+        return NULL;
+    }
+    return tree;
+}
+
+static void
+boot_over(struct change *change, enum change_outcome outcome, const struct conf_fault *fault)
+{
+    boot_next(container_of(change, struct boot, change),
+              outcome == CHANGE_APPLIED ? NULL : fault->err.text);
+}
+
+static const struct change_ops boot_ops = {.propose = propose_boot, .over = boot_over};
+
+static void
+boot(struct controller *c)
+{
+    char *text = c->stored;
+
+    c->stored = NULL;
+    if (text != NULL)
+        boot_with(c, slice_make(text, c->stored_n), text);
+    else
+        boot_with(c, SLICE(default_conf), NULL);
+}
+
+/* What main says it runs: applications of an earlier controller, and how many there were. */
+static void
+look_back(struct controller *c, const struct message *m)
+{
+    const struct status_process *rows;
+    char *text = NULL;
+    size_t size;
+    uint32_t n;
+
+    if (numbers_read(m, &text, &size) < 0)
+        return;
+    rows = numbers_processes(text, size, &n);
+    for (uint32_t i = 0; rows != NULL && i < n; i++) {
+        if (rows[i].role == ROLE_PROTOTYPE)
+            apply_adopt(&c->apply, rows[i].launch);
+        else if (rows[i].role == ROLE_CONTROLLER)
+            apply_count_from(&c->apply, rows[i].restarts * NUMBERS_A_LIFE);
+    }
+    free(text);
+}
+
+static void
+on_main_status(struct task *task br_unused, void *arg, struct message *m, int rc)
+{
+    struct controller *c = arg;
+
+    if (rc == 0)
+        look_back(c, m);
+    boot(c);
+}
+
+static void
+boot_when_told(struct controller *c)
+{
+    const struct msg_none question = {0};
+
+    if (!c->has_modules || !c->has_stored)
+        return;
+    if (dispatch_ask(c->task->parent, MSG_STATUS_ASK, &question, NULL, 0, STATUS_WAIT_MS,
+                     on_main_status, c) < 0)
+        boot(c);
+}
+
+static struct slice
+text_of(const struct json *object, struct slice name)
+{
+    const struct json *value = json_get(object, name);
+
+    return value != NULL && value->type == JSON_STRING ? value->text : SLICE_NONE;
+}
+
+/* [{"type": "python", "version": "3.11", "path": "/…/python.so"}, …] */
+static int
+read_modules(struct controller *c, const char *text, size_t n, struct br_err *err)
+{
+    struct arena *a = &c->modules_arena;
+    struct conf_module *list;
+    struct json *array;
+    size_t offset;
+    int rc = json_parse(a, slice_make(text, n), &array, &offset, err);
+
+    if (rc < 0)
+        return rc;
+    if (array->type != JSON_ARRAY)
+        return br_fail(err, -EBADMSG, "not an array");
+    list = arena_array(a, struct conf_module, array->n + 1);
+    c->modules = (struct conf_modules){list, 0};
+    json_foreach(entry, array)
+    {
+        struct conf_module module = {.type = text_of(entry, SLICE("type")),
+                                     .version = text_of(entry, SLICE("version")),
+                                     .path = text_of(entry, SLICE("path"))};
+
+        if (module.type.n > 0 && module.path.n > 0)
+            list[c->modules.n++] = module;
+    }
+    return 0;
+}
+
+static void
+on_modules(struct task *task, struct channel *ch br_unused, struct message *m)
+{
+    struct controller *c = task->data;
+    struct br_err err = BR_ERR_NONE;
+    char *text;
+    size_t n;
+    int rc;
+
+    if (c->has_modules)
+        return; /* applications hold pointers into the list: it is fixed for our life */
+    rc = fd_read_file(m->fds[0], MODULES_BYTES_MAX, &text, &n);
+    if (rc == 0) {
+        rc = read_modules(c, text, n, &err);
+        free(text);
+    } else {
+        br_fail(&err, rc, "cannot read it");
+    }
+    if (rc < 0)
+        br_log(LOG_ALERT, "list of language modules: %s", err.text);
+    c->has_modules = true;
+    boot_when_told(c);
+}
+
+static void
+on_stored(struct task *task, struct channel *ch br_unused, struct message *m)
+{
+    const struct msg_stored *stored = m->payload;
+    struct controller *c = task->data;
+    char *text = NULL;
+    size_t n = 0;
+    int rc = stored->rc;
+
+    if (rc == 0 && m->n_fds > 0)
+        rc = fd_read_file(m->fds[0], CONF_STORE_BYTES_MAX, &text, &n);
+    if (rc < 0)
+        br_log(LOG_ALERT, "the previous configuration cannot be read: %s", strerror(-rc));
+    free(c->stored);
+    c->stored = text;
+    c->stored_n = n;
+    if (!c->has_stored) {
+        c->has_stored = true;
+        boot_when_told(c);
+    } else if (text != NULL) {
+        boot(c); /* main read it again: a reload */
+    }
+}
+
+static void
+on_retired(struct task *task, struct channel *ch, struct message *m)
+{
+    const struct msg_conf *conf = m->payload;
+    struct controller *c = task->data;
+
+    apply_retired(&c->apply, ch, conf->generation);
+}
+
+static void
+on_leave(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
+{
+    loop_stop(task->loop);
+}
+
+/* Told for everybody's sake; the controller learns what it needs from answers. */
+static void
+on_news(struct task *task br_unused, struct channel *ch br_unused, struct message *m br_unused)
+{
+}
+
+const struct msg_handler controller_messages[] = {
+    {MSG_MODULES, on_modules},     {MSG_CONF_STORED, on_stored}, {MSG_CONF_RETIRED, on_retired},
+    {MSG_DRAIN, on_leave},         {MSG_STOP, on_leave},         {MSG_PROCESS_READY, on_news},
+    {MSG_PROCESS_FAILED, on_news}, {MSG_PROCESS_GONE, on_news},  {0},
+};
+
+void
+controller_on_peer(struct task *task, struct channel *ch)
+{
+    struct controller *c = task->data;
+
+    if (channel_peer(ch)->role == ROLE_ROUTER)
+        apply_router_came(&c->apply, ch);
+}
+
+void
+controller_on_peer_gone(struct task *task, struct channel *ch)
+{
+    struct controller *c = task->data;
+
+    if (channel_peer(ch)->role == ROLE_ROUTER)
+        apply_router_gone(&c->apply, ch);
+}
+
+/* The public port's defaults are for strangers; here an operator uploads what may be large. */
+static struct http_limits
+control_limits(const struct settings *settings)
+{
+    struct http_limits limits = http_limits_default;
+
+    limits.header_read_timeout_ms = CONTROL_HEAD_WAIT_MS;
+    limits.idle_timeout_ms = CONTROL_HEAD_WAIT_MS;
+    limits.body_read_timeout_ms = CONTROL_WAIT_MS;
+    limits.send_timeout_ms = CONTROL_WAIT_MS;
+    limits.max_body_size = CONTROL_BODY_MAX;
+    limits.body_buffer_size = CONTROL_BODY_MAX; /* never in a file: it is parsed as one text */
+    limits.body_temp_path = settings->tmp_dir;
+    limits.server = SLICE("brood/" BROOD_VERSION);
+    return limits;
+}
+
+int
+controller_setup(struct task *task, struct process *process br_unused, struct br_err *err)
+{
+    struct controller *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return br_fail(err, -ENOMEM, "controller");
+    c->task = task;
+    c->listen_fd = -1;
+    c->control_uid = control_uid(task->settings);
+    c->limits = control_limits(task->settings);
+    arena_init(&c->modules_arena, 0);
+    apply_init(&c->apply, task, &c->modules);
+    h1_server_init(&c->http, task->loop, &api_http_ops);
+    task->data = c;
+    return 0;
+}
+
+static void
+controller_free(struct controller *c)
+{
+    if (c->listen_fd >= 0)
+        listener_stop(&c->listener);
+    fd_close(&c->listen_fd);
+    h1_server_close(&c->http);
+    apply_done(&c->apply);
+    arena_done(&c->modules_arena);
+    free(c->stored);
+    free(c);
+}
+
+int
+controller_start(struct task *task, void *data br_unused)
+{
+    int rc = loop_run(task->loop);
+
+    controller_free(task->data);
+    task->data = NULL;
+    return rc < 0 ? 1 : 0;
+}

@@ -1,0 +1,169 @@
+/*
+ * deployment.c - a generation and what runs for it: which launch serves each of its applications.
+ *
+ *   generation 7      apps: blog, shop      what the user wrote
+ *   launches          12,   9               what main runs for it: shop has not changed since 9
+ * began
+ *
+ * From here come the three texts that leave the controller: the sealed one for routers, the one for
+ * the disk, and the launch card of each application.
+ */
+#include "controller/deployment.h"
+
+#include <errno.h>
+
+#include "base/fd.h"
+#include "conf/generation.h"
+#include "conf/json_write.h"
+#include "process/launch.h"
+
+/* More than a request body may hold: escapes and launches come on top. */
+#define TEXT_BYTES_MAX (256u * 1024 * 1024)
+
+int
+deployment_init(struct deployment *d, struct generation *generation)
+{
+    d->generation = generation;
+    d->launches = arena_array(&generation->arena, uint32_t, generation->n_apps + 1);
+    return d->launches == NULL ? -ENOMEM : 0;
+}
+
+void
+deployment_done(struct deployment *d)
+{
+    if (d->generation != NULL)
+        generation_unref(d->generation);
+    *d = (struct deployment){NULL, NULL};
+}
+
+static uint32_t *
+launch_of(const struct deployment *d, struct slice name)
+{
+    const struct app_conf *app = generation_app(d->generation, name);
+
+    return app == NULL ? NULL : &d->launches[app - d->generation->apps];
+}
+
+uint32_t
+deployment_launch(const struct deployment *d, struct slice name)
+{
+    const uint32_t *launch = launch_of(d, name);
+
+    return launch == NULL ? 0 : *launch;
+}
+
+void
+deployment_set_launch(struct deployment *d, struct slice name, uint32_t launch)
+{
+    *launch_of(d, name) = launch;
+}
+
+static int
+seal(struct buf *b, const char *name)
+{
+    int fd = b->error < 0 ? b->error : fd_memfd_sealed(name, b->p, b->n);
+
+    buf_done(b);
+    return fd;
+}
+
+int
+deployment_seal(const struct deployment *d)
+{
+    const struct generation *g = d->generation;
+    struct buf b;
+
+    buf_init(&b, TEXT_BYTES_MAX);
+    buf_puts(&b, "{\"conf\":");
+    json_write_compact(&b, g->tree);
+    buf_puts(&b, ",\"launch\":{");
+    for (size_t i = 0; i < g->n_apps; i++) {
+        if (i > 0)
+            buf_putc(&b, ',');
+        json_write_string(&b, g->apps[i].name);
+        buf_printf(&b, ":%u", d->launches[i]);
+    }
+    buf_puts(&b, "}}");
+    return seal(&b, "generation");
+}
+
+int
+deployment_seal_conf(const struct deployment *d)
+{
+    struct buf b;
+
+    buf_init(&b, TEXT_BYTES_MAX);
+    json_write_compact(&b, d->generation->tree);
+    return seal(&b, "conf");
+}
+
+static void
+put_text(struct buf *b, const char *key, const char *value)
+{
+    if (value != NULL)
+        launch_put(b, key, slice_cstr(value));
+}
+
+static void
+put_all(struct buf *b, const char *key, const struct strings *values)
+{
+    for (size_t i = 0; i < values->n; i++)
+        put_text(b, key, values->p[i]);
+}
+
+/* Main may change ids: an application that names no user gets the one of --user. */
+static void
+put_user(struct buf *b, const struct app_conf *app, const struct settings *settings)
+{
+    bool inherits = app->user == NULL && settings->privileged;
+
+    put_text(b, "user", inherits ? settings->user : app->user);
+    put_text(b, "group", inherits && app->group == NULL ? settings->group : app->group);
+}
+
+/* The module's file name: main and prototype look for it in --modulesdir. */
+static struct slice
+file_name(struct slice path)
+{
+    size_t from = path.n;
+
+    while (from > 0 && path.p[from - 1] != '/')
+        from--;
+    return slice_sub(path, from, path.n);
+}
+
+static void
+put_python(struct buf *b, const struct app_conf *app)
+{
+    put_text(b, "home", app->python.home);
+    put_text(b, "module_name", app->python.module);
+    put_text(b, "callable", app->python.callable);
+    put_all(b, "path", &app->python.path);
+}
+
+int
+launch_card(const struct app_conf *app, uint32_t launch, const struct settings *settings)
+{
+    struct buf b;
+    int fd;
+    int rc;
+
+    launch_begin(&b);
+    launch_put(&b, "name", app->name);
+    put_text(&b, "type", app->type);
+    launch_put(&b, "module", file_name(app->module->path));
+    launch_put_int(&b, "launch", launch);
+    put_user(&b, app, settings);
+    put_text(&b, "working_directory", app->working_directory);
+    put_all(&b, "environment", &app->environment);
+    put_text(&b, "stdout", app->stdout_path);
+    put_text(&b, "stderr", app->stderr_path);
+    launch_put_int(&b, "max", app->max);
+    launch_put_int(&b, "spare", app->spare);
+    launch_put_int(&b, "idle_timeout_ms", app->idle_timeout_ms);
+    launch_put_int(&b, "timeout_ms", app->timeout_ms);
+    launch_put_int(&b, "requests", app->requests);
+    put_python(&b, app);
+    rc = launch_end(&b, &fd);
+    return rc < 0 ? rc : fd;
+}
