@@ -1,0 +1,89 @@
+# make run      build, start brood with the Flask example as a daemon, print its first answer
+# make test     build with sanitizers, run every test, end with "N passed, N failed"
+# make help     the other targets
+#
+# Each installs the Debian packages that it needs and that are missing (tools/setup); nothing else
+# outside this directory is touched, except by `make install`.
+
+PREFIX ?= /usr/local
+PORT   ?= 8080
+CC     ?= cc
+
+RELEASE := build/release
+TEST    := build/test
+
+.PHONY: help run stop test unit build install bench fuzz lint docs model clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+	@echo 'make stop     stop what make run started'
+	@echo 'make build    the release build alone, in $(RELEASE)'
+	@echo 'make unit     the unit tests alone'
+	@echo 'make install  PREFIX=/usr/local DESTDIR='
+	@echo 'make lint     layering, format, clang-tidy, -Werror with gcc and clang'
+	@echo 'make fuzz     each fuzz target for SECONDS=30'
+	@echo 'make bench    compare with other servers on this machine'
+	@echo 'make docs     print the reference pages in docs/ from the tables in the source'
+	@echo 'make model    check the model of the shared-memory protocol'
+	@echo 'make clean    remove build/ and run/'
+
+# Meson configures once; Ninja repeats it by itself when a meson.build changes.
+$(RELEASE)/build.ninja:
+	meson setup $(RELEASE) --buildtype=release --prefix=$(PREFIX)
+
+$(TEST)/build.ninja:
+	meson setup $(TEST) -Db_sanitize=address,undefined -Db_lundef=false
+
+build:
+	@tools/setup build
+	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja
+	ninja -C $(RELEASE)
+
+run:
+	@tools/setup run
+	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja
+	ninja -C $(RELEASE)
+	@tools/demo start $(RELEASE) $(PORT)
+
+stop:
+	@tools/demo stop
+
+# Guests run inside somebody's interpreter, which knows no sanitizer: the sanitized daemon is tested
+# with the release build's modules.
+test:
+	@tools/setup test
+	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja $(TEST)/build.ninja
+	ninja -C $(RELEASE)
+	ninja -C $(TEST)
+	@tools/test $(TEST) $(RELEASE)
+
+unit:
+	@tools/setup test
+	@$(MAKE) --no-print-directory $(TEST)/build.ninja
+	meson test -C $(TEST) --suite unit
+
+install: build
+	meson configure $(RELEASE) -Dprefix=$(PREFIX)
+	DESTDIR=$(DESTDIR) meson install -C $(RELEASE)
+
+lint:
+	@tools/setup lint
+	tools/lint
+
+fuzz:
+	@tools/setup fuzz
+	tools/fuzz $(or $(SECONDS),30)
+
+bench: build
+	@tools/setup bench
+	bench/run $(RELEASE)
+
+docs: build
+	$(RELEASE)/src/programs/broodctl docs docs
+
+model:
+	docs/model/run.sh
+
+clean: stop
+	rm -rf build run
