@@ -23,15 +23,19 @@ struct claim {
  */
 int lane_open(struct nest *nest, unsigned index, const int *wakefds, unsigned n_routers,
               struct lane **ret_lane, struct br_err *err);
+/* An orderly end, with no claim open.  The prototype buries the lane all the same. */
 void lane_close(struct lane *lane);
 
-/* Claim the next request; passes the wake on when there is more work and an idle lane.  false: none. */
+/* Claim the next request; passes the wake on when there is more work and an idle lane.  false:
+ * none. */
 bool lane_claim(struct lane *lane, struct claim *ret_claim);
 /* The application is about to be entered: from now on a repeat is not safe. */
 void lane_entered(struct lane *lane, const struct claim *c);
 /*
  * Sleep until there may be work, a notice, or wait_ms (-1: without limit) have passed.
- * Never misses a wake; may return early.
+ * Never misses a wake; may return early, on a signal too.  Call lane_claim after it in any case:
+ * a wake may be meant for this lane alone.  Returns at once while a notice is not taken.
+ * The only function that another thread than the lane's may call (for event loops).
  */
 void lane_sleep(struct lane *lane, int wait_ms);
 /* A notice from the prototype (read your channel): taken and cleared. */
@@ -39,29 +43,36 @@ bool lane_notice(struct lane *lane);
 
 /*
  * lane_chunk - a free response chunk of NEST_CHUNK_BYTES for that claim.
- * Sleeps until one comes back (back-pressure).  -ECONNRESET when the request is over (cancelled,
- * its router is gone), -EINTR on a notice.
+ * Sleeps until one comes back (back-pressure).  The chunk's number; -ECONNRESET when the request
+ * is over (cancelled, its router was replaced): publish PIECE_END | PIECE_ABORT all the same;
+ * -EINTR on a notice or a signal.
  */
 int lane_chunk(struct lane *lane, const struct claim *c, char **ret_p);
+/* The same without sleeping, for event loops: -EAGAIN. */
+int lane_chunk_try(struct lane *lane, const struct claim *c, char **ret_p);
 /* Give an unused one back. */
 void lane_chunk_drop(struct lane *lane, int chunk);
-/* Commit one piece (PIECE_… of nest/port.h).  chunk -1: none.  With END the claim is over. */
+/*
+ * Commit one piece (PIECE_… of nest/port.h).  chunk -1: none, which makes sense with END only.
+ * With END, or ABORT which includes it, the claim is over.
+ */
 void lane_publish(struct lane *lane, const struct claim *c, int chunk, uint32_t n, uint32_t flags);
 /* Has the client of this claim gone? */
 bool lane_cancelled(const struct lane *lane, const struct claim *c);
 
+/* Claim nothing any more; a wake that was meant for this lane goes to another. */
 void lane_set_draining(struct lane *lane);
 
 /* --- the prototype's side --- */
 
 struct lane_view {
     bool open;
-    bool idle;
-    bool busy;
-    int64_t idle_since_ms; /* clock_ms of the machine, 0: busy */
+    bool idle;             /* asleep, ready to be woken for work */
+    bool busy;             /* has claims */
+    int64_t idle_since_ms; /* CLOCK_MONOTONIC to within a tick, 0: busy */
     int64_t busy_since_ms;
     uint64_t requests;
-    uint32_t slot; /* when busy: router << 16 | slot, and its generation */
+    uint32_t slot; /* taken last: router << 16 | slot, and its generation */
     uint32_t generation;
 };
 

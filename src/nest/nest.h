@@ -2,8 +2,9 @@
  * nest.h - the shared mapping of one application's instance: layout, sizes, attach.
  *
  *   [ header | router area 0 .. NEST_ROUTERS-1 | lane 0 .. NEST_LANES-1 ]
- *   router area: dirty word, idle words' copies, ring, slots (state words apart from the data)
- *   lane:        state, wake word, chunk states, one outbox per router, chunks
+ *   header:      idle lanes, starving lanes, areas in use
+ *   router area: dirty word, ring, slots (state words apart from the data)
+ *   lane:        wake words, what it does, chunk words, one outbox per router, chunks
  *
  * A memfd, sealed against resizing, sparse: only touched pages cost memory.  Application code can
  * write all of it: load a number once, check it, then use it.  DESIGN section 4 and
@@ -17,11 +18,11 @@
 
 #include "base/err.h"
 
-#define NEST_ROUTERS    16          /* router areas */
-#define NEST_LANES      63          /* lanes: one bit each below the SLEEP bit */
-#define NEST_SLOTS      256         /* slots, and places in the ring, of one router */
-#define NEST_SLOT_BYTES (64 * 1024) /* head (<= 40 KiB) and inline body (<= 16 KiB) */
-#define NEST_CHUNKS     16          /* response chunks of one lane */
+#define NEST_ROUTERS     16          /* router areas */
+#define NEST_LANES       63          /* lanes: one bit each below the SLEEP bit */
+#define NEST_SLOTS       256         /* requests in flight of one router */
+#define NEST_SLOT_BYTES  (64 * 1024) /* head (<= 40 KiB) and inline body (<= 16 KiB) */
+#define NEST_CHUNKS      16          /* response chunks of one lane */
 #define NEST_CHUNK_BYTES (32 * 1024)
 
 struct nest;

@@ -12,9 +12,9 @@
 
 enum wire_text {
     TEXT_METHOD,
-    TEXT_TARGET, /* raw request target */
-    TEXT_PATH,   /* decoded, normalised */
-    TEXT_QUERY,  /* raw, without '?' */
+    TEXT_TARGET,  /* raw request target */
+    TEXT_PATH,    /* decoded, normalised */
+    TEXT_QUERY,   /* raw, without '?' */
     TEXT_VERSION, /* "HTTP/1.1" */
     TEXT_REMOTE_ADDR,
     TEXT_LOCAL_ADDR,
