@@ -56,8 +56,8 @@ struct br_module {
     const char *name; /* "python" */
 
     /*
-     * Look around: which versions are here.  Runs in discovery, may run programs of PATH and wait for
-     * them.  0, also when there is none; -errno with the reason when looking itself failed.
+     * Look around: which versions are here.  Runs in discovery, may run programs of PATH and wait
+     * for them.  0, also when there is none; -errno with the reason when looking itself failed.
      */
     int (*describe)(const char *modules_dir, struct module_list *ret_list, struct br_err *err);
 

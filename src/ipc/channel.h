@@ -12,6 +12,9 @@
 #include "event/loop.h"
 #include "ipc/messages.h"
 
+/* Messages that may wait for one peer; who lets more pile up is told -ENOBUFS. */
+#define CHANNEL_QUEUE_MAX 256
+
 struct channel;
 
 struct message {
@@ -28,6 +31,12 @@ struct channel_ops {
     void (*on_message)(struct channel *ch, struct message *m);
     /* The peer is gone.  Called once; free the channel here or later. */
     void (*on_gone)(struct channel *ch);
+    /*
+     * A message was refused and dropped, its descriptors are closed.  -EPROTO (shape, lost
+     * descriptors), -EPERM (that role may not say it), -EACCES (not sent by the peer's process).
+     * May be NULL.
+     */
+    void (*on_refused)(struct channel *ch, unsigned type, pid_t pid, int rc);
 };
 
 /* Who is at the other end. */
@@ -42,11 +51,16 @@ struct peer {
 /* Non-blocking, close-on-exec pair.  0 or -errno. */
 int channel_pair(int ret_fds[2]);
 
-/* Takes fd.  loop may be NULL: then only channel_recv_wait and channel_send_wait work. */
+/*
+ * Takes fd.  loop may be NULL: then only channel_recv_wait and channel_flush move what waits.  NULL
+ * and errno when memory is out or the loop refuses; fd is closed.
+ */
 struct channel *channel_new(struct loop *loop, int fd, enum role_id self, const struct peer *peer,
                             const struct channel_ops *ops, void *owner);
-/* Frees at the end of the loop turn; queued messages are dropped. */
+/* Closes now, frees at the end of the loop turn; queued messages are dropped. */
 void channel_free(struct channel *ch);
+/* In a forked child, after loop_after_fork: closes our copy and frees, the parent's line lives. */
+void channel_after_fork(struct channel *ch);
 
 const struct peer *channel_peer(const struct channel *ch);
 struct peer *channel_peer_edit(struct channel *ch);
@@ -73,5 +87,7 @@ void channel_pump(struct channel *ch);
  * deliver it by on_message.  1, 0 (time is up), -EPIPE.
  */
 int channel_recv_wait(struct channel *ch, int wait_ms);
+/* Wait up to wait_ms until all that is queued has gone to the kernel.  0, -ETIMEDOUT, -EPIPE. */
+int channel_flush(struct channel *ch, int wait_ms);
 
 #endif

@@ -1,8 +1,12 @@
 /*
  * dispatch.h - all lines of one process: who is there, which handler runs, what answer is awaited.
  *
- * Made by process start-up for every role.  CHANNEL_OPEN and CHANNEL_CLOSE are handled here: they
- * add and remove peers and tell the role by on_peer and on_peer_gone.
+ * Made by process start-up for every role.  Handled here, for all roles alike:
+ *
+ *   CHANNEL_OPEN, CHANNEL_CLOSE   add and remove peers; the role is told by on_peer, on_peer_gone
+ *   LOG_REOPEN                    the new error log takes the place of the old one; then the role's
+ * handler DRAIN, STOP                   end the loop, unless the role has a handler of its own the
+ * line to the parent ends   ends the loop as well: nobody is left to serve
  */
 #ifndef IPC_DISPATCH_H
 #define IPC_DISPATCH_H
@@ -19,10 +23,18 @@ struct msg_handler {
 };
 
 struct dispatch *dispatch_new(struct task *task);
+/* Closes all lines; nobody is told, no awaited answer fails. */
 void dispatch_free(struct dispatch *d);
+/* The same in a forked child, after loop_after_fork: the parent's lines live on. */
+void dispatch_after_fork(struct dispatch *d);
+
+/* Does a process of this role do something when it gets this message. */
+bool dispatch_handles(const struct br_role *role, enum msg_type type);
 
 /* Take fd as the line to that peer.  NULL when memory is out or the loop refuses. */
 struct channel *dispatch_add(struct dispatch *d, int fd, const struct peer *peer);
+/* *slot is ch from now on, and NULL once the line is dropped. */
+void dispatch_bind(struct channel *ch, struct channel **slot);
 /* Drop a line; answers awaited on it fail with -EPIPE.  on_peer_gone is called. */
 void dispatch_drop(struct dispatch *d, struct channel *ch);
 
@@ -51,7 +63,7 @@ int dispatch_ask(struct channel *ch, enum msg_type type, const void *payload, in
 /* Forget all answers awaited with this arg: fn will not be called. */
 void dispatch_forget(struct dispatch *d, void *arg);
 
-/* Answer a question. */
+/* Answer a question: the serial is m->serial of the question, which may be kept. */
 int dispatch_reply(struct channel *ch, const struct message *question, enum msg_type type,
                    const void *payload, int *fds, unsigned n_fds);
 

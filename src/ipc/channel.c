@@ -1,0 +1,515 @@
+/*
+ * channel.c - one end of a SOCK_SEQPACKET pair.
+ *
+ *   [ head: type, serial, reply_to | payload ] + SCM_RIGHTS + SCM_CREDENTIALS (added by the kernel)
+ *
+ * A peer that exits with unread messages makes our next call fail once with ECONNRESET although
+ * more waits to be read (unix(7) does not say so: the error is taken before the queue is looked
+ * at), so that is never taken for the end; only an empty read is.
+ *
+ * Descriptors that find no place are dropped by the kernel with MSG_CTRUNC, which also happens when
+ * our own table of descriptors is full: the message is refused, as half of it is missing.
+ * See unix(7), recvmsg(2), cmsg(3).
+ */
+#include "ipc/channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+/* Messages delivered before the others of the loop have their turn. */
+#define PUMP_BATCH 32
+
+struct head {
+    uint32_t type;
+    uint32_t serial;
+    uint32_t reply_to;
+    uint32_t unused;
+};
+
+struct queued {
+    struct list link;
+    struct head head;
+    unsigned n_fds;
+    int fds[MSG_FDS_MAX];
+    char payload[];
+};
+
+struct channel {
+    struct watch watch;
+    struct loop *loop;
+    int fd;
+    enum role_id self;
+    struct peer peer;
+    const struct channel_ops *ops;
+    void *owner;
+    struct list queue;
+    unsigned n_queued;
+    unsigned busy; /* calls of deliver on the stack */
+    bool gone;     /* on_gone was called, or will not be */
+    bool freed;
+};
+
+int
+channel_pair(int ret_fds[2])
+{
+    br_cleanup(fd_closep) int a = -1;
+    br_cleanup(fd_closep) int b = -1;
+    int fds[2];
+    int on = 1;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    a = fds[0];
+    b = fds[1];
+    if (setsockopt(a, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
+        setsockopt(b, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+        return -errno;
+    ret_fds[0] = fd_take(&a);
+    ret_fds[1] = fd_take(&b);
+    return 0;
+}
+
+static void
+close_all(int *fds, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        fd_close(&fds[i]);
+}
+
+static void channel_event(struct watch *w, uint32_t events);
+
+struct channel *
+channel_new(struct loop *loop, int fd, enum role_id self, const struct peer *peer,
+            const struct channel_ops *ops, void *owner)
+{
+    struct channel *ch = calloc(1, sizeof(*ch));
+    int rc = ch == NULL ? -ENOMEM : 0;
+
+    if (rc == 0 && loop != NULL)
+        rc = loop_add(loop, &ch->watch, fd, EPOLLIN, channel_event);
+    if (rc < 0) {
+        free(ch);
+        fd_close(&fd);
+        errno = -rc;
+        return NULL;
+    }
+    ch->loop = loop;
+    ch->fd = fd;
+    ch->self = self;
+    ch->peer = *peer;
+    ch->ops = ops;
+    ch->owner = owner;
+    list_init(&ch->queue);
+    return ch;
+}
+
+static void
+free_memory(void *arg)
+{
+    free(arg);
+}
+
+static void
+drop_queue(struct channel *ch)
+{
+    struct queued *q, *next;
+
+    list_foreach_safe (q, next, &ch->queue, link) {
+        list_del(&q->link);
+        close_all(q->fds, q->n_fds);
+        free(q);
+    }
+    ch->n_queued = 0;
+}
+
+void
+channel_free(struct channel *ch)
+{
+    if (ch == NULL || ch->freed)
+        return;
+    ch->freed = true;
+    ch->gone = true;
+    drop_queue(ch);
+    if (ch->loop != NULL)
+        loop_del(ch->loop, &ch->watch);
+    fd_close(&ch->fd);
+    if (ch->loop != NULL)
+        loop_free_later(ch->loop, free_memory, ch);
+    else if (ch->busy == 0)
+        free(ch);
+}
+
+void
+channel_after_fork(struct channel *ch)
+{
+    drop_queue(ch);
+    fd_close(&ch->fd);
+    free(ch);
+}
+
+const struct peer *
+channel_peer(const struct channel *ch)
+{
+    return &ch->peer;
+}
+
+struct peer *
+channel_peer_edit(struct channel *ch)
+{
+    return &ch->peer;
+}
+
+void *
+channel_owner(const struct channel *ch)
+{
+    return ch->owner;
+}
+
+int
+channel_fd(const struct channel *ch)
+{
+    return ch->fd;
+}
+
+/* --- sending --- */
+
+union control {
+    struct cmsghdr align;
+    char room[CMSG_SPACE(sizeof(int) * MSG_FDS_MAX) + CMSG_SPACE(sizeof(struct ucred))];
+};
+
+static void
+put_fds(struct msghdr *msg, union control *control, const int *fds, unsigned n_fds)
+{
+    struct cmsghdr *c;
+
+    if (n_fds == 0)
+        return;
+    memset(control, 0, sizeof(*control));
+    msg->msg_control = control;
+    msg->msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+    c = CMSG_FIRSTHDR(msg);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+    memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
+}
+
+/* To the kernel.  0, -EAGAIN (later), or another -errno (never). */
+static int
+transmit(int fd, const struct head *head, const void *payload, const int *fds, unsigned n_fds)
+{
+    union control control;
+    struct iovec iov[2] = {
+        {(void *)head, sizeof(*head)},
+        {(void *)payload, msg_info[head->type].size},
+    };
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+
+    put_fds(&msg, &control, fds, n_fds);
+    for (;;) {
+        if (sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+            return 0;
+        switch (errno) {
+        case EINTR:
+        case ECONNRESET: /* an error of the past, see above: the next call tells */
+            continue;
+        case EAGAIN:
+        case ENOBUFS:
+        case ENOMEM:
+        case ETOOMANYREFS: /* too many descriptors are under way already */
+            return -EAGAIN;
+        default:
+            return -errno;
+        }
+    }
+}
+
+static int
+enqueue(struct channel *ch, const struct head *head, const void *payload, const int *fds,
+        unsigned n_fds)
+{
+    uint32_t size = msg_info[head->type].size;
+    struct queued *q;
+
+    if (ch->n_queued >= CHANNEL_QUEUE_MAX)
+        return -ENOBUFS;
+    q = malloc(sizeof(*q) + size);
+    if (q == NULL)
+        return -ENOBUFS;
+    q->head = *head;
+    q->n_fds = n_fds;
+    if (n_fds > 0)
+        memcpy(q->fds, fds, sizeof(int) * n_fds);
+    memcpy(q->payload, payload, size);
+    list_add_tail(&ch->queue, &q->link);
+    ch->n_queued++;
+    if (ch->loop != NULL)
+        loop_mod(ch->loop, &ch->watch, EPOLLIN | EPOLLOUT);
+    return 0;
+}
+
+int
+channel_send(struct channel *ch, enum msg_type type, const void *payload, int *fds, unsigned n_fds,
+             uint32_t serial, uint32_t reply_to)
+{
+    static const char nothing[MSG_PAYLOAD_MAX];
+    struct head head = {.type = type, .serial = serial, .reply_to = reply_to};
+    int rc;
+
+    assert(type > MSG_NONE && type < MSGS && n_fds <= MSG_FDS_MAX);
+    assert(message_may(type, ch->self, ch->peer.role));
+    if (payload == NULL)
+        payload = nothing;
+    if (ch->gone)
+        rc = -EPIPE;
+    else if (ch->n_queued > 0)
+        rc = -EAGAIN;
+    else
+        rc = transmit(ch->fd, &head, payload, fds, n_fds);
+    if (rc == -EAGAIN) {
+        rc = enqueue(ch, &head, payload, fds, n_fds);
+        if (rc == 0)
+            return 0;
+    }
+    close_all(fds, n_fds);
+    return rc == 0 || rc == -ENOBUFS ? rc : -EPIPE;
+}
+
+/* Send what is queued, in order, as far as the kernel takes it.  0, -EAGAIN (some is left), -EPIPE.
+ */
+static int
+flush(struct channel *ch)
+{
+    struct queued *q, *next;
+    int rc = 0;
+
+    list_foreach_safe (q, next, &ch->queue, link) {
+        rc = transmit(ch->fd, &q->head, q->payload, q->fds, q->n_fds);
+        if (rc == -EAGAIN)
+            return rc;
+        list_del(&q->link);
+        ch->n_queued--;
+        close_all(q->fds, q->n_fds);
+        free(q);
+        if (rc < 0)
+            break;
+    }
+    if (rc < 0)
+        drop_queue(ch); /* the reader will see the end as well */
+    if (ch->loop != NULL)
+        loop_mod(ch->loop, &ch->watch, EPOLLIN);
+    return rc < 0 ? -EPIPE : 0;
+}
+
+int
+channel_flush(struct channel *ch, int wait_ms)
+{
+    int64_t end_ms = clock_us() / 1000 + wait_ms;
+
+    while (ch->n_queued > 0) {
+        struct pollfd p = {.fd = ch->fd, .events = POLLOUT};
+        int64_t left = end_ms - clock_us() / 1000;
+        int rc = flush(ch);
+
+        if (rc != -EAGAIN)
+            return rc;
+        if (left <= 0)
+            return -ETIMEDOUT;
+        poll(&p, 1, (int)left);
+    }
+    return ch->gone ? -EPIPE : 0;
+}
+
+/* --- receiving --- */
+
+struct received {
+    struct message m;
+    unsigned type;
+    size_t n; /* of the payload */
+    int flags;
+};
+
+/* What came beside the bytes: descriptors into m->fds, the sender's pid. */
+static void
+take_control(struct msghdr *msg, struct message *m)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET)
+            continue;
+        if (c->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred who;
+
+            memcpy(&who, CMSG_DATA(c), sizeof(who));
+            m->pid = who.pid;
+        } else if (c->cmsg_type == SCM_RIGHTS) {
+            unsigned n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+            int fds[sizeof(union control) / sizeof(int)];
+
+            memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+            for (unsigned i = 0; i < n; i++) {
+                if (m->n_fds < MSG_FDS_MAX)
+                    m->fds[m->n_fds++] = fds[i];
+                else
+                    close_all(&fds[i], 1);
+            }
+        }
+    }
+}
+
+/* One datagram.  1, 0 (nothing waits), -EPIPE. */
+static int
+receive(int fd, struct received *r, char payload[MSG_PAYLOAD_MAX])
+{
+    union control control;
+    struct head head = {0};
+    struct iovec iov[2] = {{&head, sizeof(head)}, {payload, MSG_PAYLOAD_MAX}};
+    struct msghdr msg = {.msg_iov = iov,
+                         .msg_iovlen = 2,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof(control)};
+    ssize_t n;
+
+    do
+        n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+    if (n < 0 && (errno == EAGAIN || errno == ENOMEM))
+        return 0;
+    if (n <= 0)
+        return -EPIPE;
+    *r = (struct received){.flags = msg.msg_flags, .type = MSG_NONE};
+    take_control(&msg, &r->m);
+    if ((size_t)n < sizeof(head))
+        return 1;
+    r->type = head.type;
+    r->n = (size_t)n - sizeof(head);
+    r->m.serial = head.serial;
+    r->m.reply_to = head.reply_to;
+    r->m.payload = payload;
+    return 1;
+}
+
+/*
+ * The peer's process and nobody who inherited its descriptor.  0 is a process outside of our pid
+ * namespace, which a prototype in a namespace of its own sees of all but its children.
+ */
+static bool
+from_peer(const struct channel *ch, pid_t pid)
+{
+    return pid == ch->peer.pid || pid == 0 || ch->peer.pid == 0;
+}
+
+static int
+check(const struct channel *ch, struct received *r)
+{
+    if (r->flags & (MSG_CTRUNC | MSG_TRUNC))
+        return -EPROTO;
+    if (!from_peer(ch, r->m.pid))
+        return -EACCES;
+    return message_check(r->type, ch->peer.role, ch->self, r->m.payload, r->n, r->m.n_fds);
+}
+
+/* One message, delivered or refused.  1, 0 (nothing waits), -EPIPE. */
+static int
+deliver_one(struct channel *ch)
+{
+    char payload[MSG_PAYLOAD_MAX] br_aligned(8);
+    struct received r;
+    int rc = receive(ch->fd, &r, payload);
+
+    if (rc <= 0)
+        return rc;
+    rc = check(ch, &r);
+    if (rc == 0) {
+        r.m.type = (enum msg_type)r.type;
+        ch->ops->on_message(ch, &r.m);
+    } else if (ch->ops->on_refused != NULL) {
+        ch->ops->on_refused(ch, r.type, r.m.pid, rc);
+    }
+    close_all(r.m.fds, r.m.n_fds);
+    return 1;
+}
+
+static void
+end(struct channel *ch)
+{
+    if (ch->gone)
+        return;
+    ch->gone = true;
+    drop_queue(ch);
+    if (ch->loop != NULL)
+        loop_del(ch->loop, &ch->watch);
+    ch->ops->on_gone(ch);
+}
+
+/* Up to most messages.  How many there were, or -EPIPE.  May free the channel's memory. */
+static int
+deliver(struct channel *ch, int most)
+{
+    bool free_now;
+    int n = 0, rc = 1;
+
+    ch->busy++;
+    while (n < most && !ch->gone && rc > 0) {
+        rc = deliver_one(ch);
+        if (rc > 0)
+            n++;
+    }
+    if (rc < 0)
+        end(ch);
+    ch->busy--;
+    rc = rc < 0 || ch->gone ? -EPIPE : n;
+    free_now = ch->freed && ch->loop == NULL && ch->busy == 0;
+    if (free_now)
+        free(ch);
+    return rc;
+}
+
+static void
+channel_event(struct watch *w, uint32_t events)
+{
+    struct channel *ch = container_of(w, struct channel, watch);
+
+    if (events & EPOLLOUT)
+        flush(ch);
+    if (events & ~(uint32_t)EPOLLOUT)
+        deliver(ch, PUMP_BATCH);
+}
+
+void
+channel_pump(struct channel *ch)
+{
+    if (!ch->gone)
+        deliver(ch, CHANNEL_QUEUE_MAX * 2);
+}
+
+int
+channel_recv_wait(struct channel *ch, int wait_ms)
+{
+    int64_t end_ms = clock_us() / 1000 + wait_ms;
+
+    for (;;) {
+        struct pollfd p = {.fd = ch->fd, .events = POLLIN};
+        int64_t left = wait_ms < 0 ? -1 : end_ms - clock_us() / 1000;
+        int rc;
+
+        if (ch->gone)
+            return -EPIPE;
+        if (ch->n_queued > 0 && flush(ch) == -EAGAIN)
+            p.events |= POLLOUT;
+        rc = deliver(ch, 1);
+        if (rc != 0)
+            return rc;
+        if (wait_ms >= 0 && left <= 0)
+            return 0;
+        poll(&p, 1, (int)left);
+    }
+}
