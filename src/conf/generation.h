@@ -79,14 +79,18 @@ struct listener_conf {
     int32_t backlog; /* -1: the system's limit */
 };
 
+struct processes_conf {
+    int32_t max;
+    int32_t spare;
+    int64_t idle_timeout_ms;
+};
+
 struct app_conf {
     struct slice name;
     const char *type;                 /* as written */
     const char *language;             /* "python" */
     const struct conf_module *module; /* NULL when validated without modules */
-    int32_t max;
-    int32_t spare;
-    int64_t idle_timeout_ms;
+    struct processes_conf processes;
     int64_t timeout_ms; /* limits.timeout, 0: none */
     int32_t requests;   /* limits.requests, 0: none */
     const char *user;   /* NULL: default */
@@ -143,12 +147,13 @@ struct generation {
     struct http_conf http;
     const char *access_log;   /* path, or NULL */
     struct map app_by_name;   /* -> struct app_conf * */
-    struct map route_by_name; /* -> struct route_conf * */
+    struct map route_by_name; /* -> struct route_conf *; of named routes */
+    struct map listener_by_address;
 };
 
 /*
  * An empty one with one reference and no tree.
- *   cap   bytes its arena may take, 0: no cap
+ *   cap   bytes that texts parsed into its arena may take, 0: no cap; generation_fill lifts it
  */
 struct generation *generation_new(uint32_t number, size_t cap);
 
@@ -157,7 +162,7 @@ struct generation *generation_new(uint32_t number, size_t cap);
  *
  *   tree   in g->arena (or in one that outlives g)
  *
- * 0, -EBADMSG (fault says where and why), -ENOMEM.  On failure only generation_unref is left.
+ * 0, or -EBADMSG (fault says where and why): then only generation_unref is left.
  */
 int generation_fill(struct generation *g, const struct json *tree,
                     const struct conf_modules *modules, struct conf_fault *fault);

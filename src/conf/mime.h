@@ -11,10 +11,11 @@
 #include "base/map.h"
 
 struct mime {
-    struct map types; /* lower-case extension -> struct slice * */
+    struct map types;    /* the user's: lower-case extension -> struct slice * */
+    struct map built_in; /* mime.def, likewise */
 };
 
-/* Dies with the arena. */
+/* With the built-in types; dies with the arena.  NULL when its cap would be passed. */
 struct mime *mime_new(struct arena *a);
 
 /* Text is copied.  0, or -EEXIST: that extension was given before (built-in ones do not count). */

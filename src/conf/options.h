@@ -5,7 +5,7 @@
  *                            |--> generation.c  defaults and setters
  *                            `--> options_manual
  *
- * An ENTITY is a row whose object becomes a struct of generation.h of its own; rows below it name
+ * An entity is a row whose object becomes a struct of generation.h of its own; rows below it name
  * their place in that struct.
  */
 #ifndef CONF_OPTIONS_H
@@ -42,12 +42,15 @@ enum option_set {
     SET_STRING,  /* const char * */
     SET_STRINGS, /* struct strings */
     SET_ENVIRONMENT,
-    SET_PATTERNS,
-    SET_TEMPLATE,
-    SET_TEMPLATES,
-    SET_PASS,
-    SET_MIME,
-    SET_PROCESSES, /* a number: max and spare both */
+    SET_PATTERNS, /* const struct patterns *: text verbatim */
+    SET_PATTERNS_LOWER,
+    SET_PATTERNS_UPPER,
+    SET_PATTERNS_DECODED,
+    SET_TEMPLATE,  /* const struct template * */
+    SET_TEMPLATES, /* struct templates */
+    SET_PASS,      /* struct pass_conf */
+    SET_MIME,      /* const struct mime * */
+    SET_PROCESSES, /* struct processes_conf: a number is max and spare at once */
 };
 
 struct check; /* a validation under way, see validate.c */
@@ -67,6 +70,7 @@ struct option {
     const char *only;
     int64_t min;
     int64_t max;
+    option_check_fn *begin;
     option_check_fn *check;
     option_name_fn *name_check;
     struct {

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+#define PASS_TEXT_MAX 4096 /* bytes; a longer text leads nowhere */
+
 enum pass_kind { PASS_APPLICATION, PASS_ROUTES, PASS_ROUTE };
 
 struct pass {
@@ -21,7 +23,7 @@ struct pass {
 /*
  * pass_parse - split at '/', then decode each piece.
  *
- *   room     where decoded names go, text.n bytes; ret's slices point into it
+ *   room     where decoded names go, PASS_TEXT_MAX bytes; ret's slices point into it
  *
  * No allocation.  0, -EBADMSG with the sentence (err may be NULL: per request).
  */

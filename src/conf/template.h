@@ -52,5 +52,6 @@ struct slice template_literal(const struct template *t);
 /* "uri", "arg_": for messages and docs. */
 const char *variable_name(enum variable id);
 const char *variable_doc(enum variable id);
+bool variable_is_family(enum variable id);
 
 #endif

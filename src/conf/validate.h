@@ -17,16 +17,21 @@ struct conf_fault {
 };
 
 /*
- * validate - 0, -EBADMSG (see fault), -ENOMEM (scratch arena's cap).
+ * validate - 0, or -EBADMSG (see fault).
  *
- *   a         scratch: patterns and templates are compiled to see whether they can be
+ *   a         scratch, without a cap: patterns and templates are compiled to see whether they can
+ *             be; what is needed is linear in the tree, and that had its limit
  *   modules   what `type` may name; NULL: any known language (a router, which was told by a
  *             controller that knew)
  */
 int validate(struct arena *a, const struct json *conf, const struct conf_modules *modules,
              struct conf_fault *fault);
 
-/* fault from the outside, for what only applying can find out: the path is kept when set. */
+/*
+ * conf_fault_set - note a fault; also for what only applying can find out.
+ *   path   NULL: the one that is there stays
+ * Returns rc.
+ */
 int conf_fault_set(struct conf_fault *fault, int rc, uint32_t offset, const char *path,
                    const char *fmt, ...) br_printf(5, 6);
 

@@ -1,0 +1,63 @@
+/*
+ * checks.h - what the type of an option cannot say: the functions that options.def names.
+ *
+ * Each looks at one value, in a validation that stands at it (validate.c keeps where that is).
+ */
+#ifndef CONF_CHECKS_H
+#define CONF_CHECKS_H
+
+#include "base/map.h"
+#include "conf/validate.h"
+
+/* A step on the way from the root to the value under check; on the stack of validate.c. */
+struct check_frame {
+    const struct check_frame *up;
+    struct slice name; /* of a member */
+    size_t index;      /* of an element: name.p is NULL */
+};
+
+struct check {
+    struct arena *arena; /* scratch, without a cap */
+    const struct conf_modules *modules;
+    struct conf_fault *fault;
+    const struct check_frame *at; /* NULL: the root */
+    struct slice language;        /* of the application that is being looked at */
+    struct map apps;              /* name -> struct json * */
+    struct map routes;            /* of an object of routes, likewise */
+    bool route_array;             /* routes is an array */
+};
+
+/* Note the fault: where the validation stands, at value's place in the text.  Returns -EBADMSG. */
+int check_refuse(struct check *c, const struct json *value, const char *fmt, ...) br_printf(3, 4);
+
+/* The same of a member's name. */
+int check_refuse_name(struct check *c, const struct json *member, const char *fmt, ...)
+    br_printf(3, 4);
+
+/* What the fault is about, for the sentence: "pass", or: element 2 of "share". */
+const char *check_subject(struct check *c);
+
+/* A name as it may stand in a sentence: not longer than a line. */
+const char *check_quote(struct check *c, struct slice name);
+
+/* The functions of options.def. */
+int begin_application(struct check *c, const struct json *value);
+int check_access_log(struct check *c, const struct json *value);
+int check_action(struct check *c, const struct json *value);
+int check_log_path(struct check *c, const struct json *value);
+int check_mime_types(struct check *c, const struct json *value);
+int check_not_empty(struct check *c, const struct json *value);
+int check_pass(struct check *c, const struct json *value);
+int check_patterns(struct check *c, const struct json *value);
+int check_patterns_decoded(struct check *c, const struct json *value);
+int check_processes(struct check *c, const struct json *value);
+int check_share(struct check *c, const struct json *value);
+int check_template(struct check *c, const struct json *value);
+int check_text(struct check *c, const struct json *value);
+
+/* Of names: the validation stands at the member. */
+int check_address(struct check *c, const struct json *member);
+int check_app_name(struct check *c, const struct json *member);
+int check_environment_name(struct check *c, const struct json *member);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * options.c - the option table, and walks over it.
+ *
+ * Which row is whose member is worked out once from the paths: "a/b" is a member of "a".
+ */
+#include "conf/options.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "conf/checks.h"
+#include "conf/generation.h"
+
+#define OPTION(...) {__VA_ARGS__},
+#define AT(how, type, member)              \
+    {                                      \
+        how, offsetof(struct type, member) \
+    }
+
+const struct option options[] = {
+#include "conf/options.def"
+};
+
+#undef OPTION
+#undef AT
+
+#define N_OPTIONS array_len(options)
+#define NEAR_MOST 64 /* longer names are not compared for likeness */
+
+const size_t n_options = N_OPTIONS;
+
+/* Rows as a tree; numbers are of the table, 0 (the root) is nobody's member: none. */
+static struct {
+    bool made;
+    uint16_t first[N_OPTIONS]; /* member */
+    uint16_t next[N_OPTIONS];  /* sibling */
+} tree;
+
+const char *
+option_name(const struct option *opt)
+{
+    const char *slash = strrchr(opt->path, '/');
+
+    return slash != NULL ? slash + 1 : opt->path;
+}
+
+const struct option *
+option_find(const char *path)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (strcmp(options[i].path, path) == 0)
+            return &options[i];
+    }
+    return NULL;
+}
+
+/* The row of the path without its last piece; parents stand before their members. */
+static size_t
+parent_of(size_t row)
+{
+    const char *path = options[row].path;
+    size_t n = (size_t)(option_name(&options[row]) - path);
+    size_t i = 0;
+
+    n -= n > 0;
+    while (i < row && (strlen(options[i].path) != n || memcmp(options[i].path, path, n) != 0))
+        i++;
+    assert(i < row);
+    return i;
+}
+
+static void
+make_tree(void)
+{
+    uint16_t last[N_OPTIONS] = {0};
+
+    for (size_t i = 1; i < N_OPTIONS; i++) {
+        size_t parent = parent_of(i);
+
+        if (last[parent] == 0)
+            tree.first[parent] = (uint16_t)i;
+        else
+            tree.next[last[parent]] = (uint16_t)i;
+        last[parent] = (uint16_t)i;
+    }
+    tree.made = true;
+}
+
+const struct option *
+option_next_child(const struct option *opt, const struct option *prev)
+{
+    size_t row;
+
+    if (!tree.made)
+        make_tree();
+    if (opt->like != NULL)
+        opt = option_find(opt->like);
+    row = prev == NULL ? tree.first[opt - options] : tree.next[prev - options];
+    return row == 0 ? NULL : &options[row];
+}
+
+static bool
+is_of_language(const struct option *opt, struct slice language)
+{
+    return opt->only == NULL || slice_eq(slice_cstr(opt->only), language);
+}
+
+const struct option *
+option_child(const struct option *opt, struct slice name, struct slice language)
+{
+    for (const struct option *o = NULL; (o = option_next_child(opt, o)) != NULL;) {
+        const char *own = option_name(o);
+
+        if (is_of_language(o, language) &&
+            (strcmp(own, "*") == 0 || slice_eq(slice_cstr(own), name)))
+            return o;
+    }
+    return NULL;
+}
+
+/* Levenshtein's distance, one row of the matrix at a time. */
+static size_t
+distance(struct slice a, struct slice b)
+{
+    size_t row[NEAR_MOST + 1];
+
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t change = diagonal + (a.p[i - 1] != b.p[j - 1]);
+            size_t gap = br_min(row[j], row[j - 1]) + 1;
+
+            diagonal = row[j];
+            row[j] = br_min(change, gap);
+        }
+    }
+    return row[b.n];
+}
+
+const struct option *
+option_near(const struct option *opt, struct slice name, struct slice language)
+{
+    const struct option *best = NULL;
+    size_t least = 1 + br_min((size_t)2, name.n / 3);
+
+    if (name.n > NEAR_MOST)
+        return NULL;
+    for (const struct option *o = NULL; (o = option_next_child(opt, o)) != NULL;) {
+        size_t d = distance(slice_cstr(option_name(o)), name);
+
+        if (d < least && is_of_language(o, language)) {
+            least = d;
+            best = o;
+        }
+    }
+    return best;
+}
+
+void
+option_types_text(const struct option *opt, char *ret_text, size_t room)
+{
+    static const struct {
+        unsigned type;
+        const char *text;
+    } words[] = {
+        {T_BOOL, "a boolean"},
+        {T_INTEGER, "an integer number"},
+        {T_NUMBER, "a number"},
+        {T_STRING, "a string"},
+        {T_STRINGS, "a string or an array of strings"},
+        {T_ARRAY, "an array"},
+        {T_OBJECT, "an object"},
+    };
+    size_t n = 0;
+
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < array_len(words) && n < room; i++) {
+        if (opt->types & words[i].type)
+            n += (size_t)snprintf(ret_text + n, room - n, "%s%s", n > 0 ? " or " : "",
+                                  words[i].text);
+    }
+}
+
+const char *
+option_live_text(enum option_live live)
+{
+    switch (live) {
+    case LIVE_PARTS:
+        return "see its parts";
+    case LIVE_REQUESTS:
+        return "the next requests see it";
+    case LIVE_SOCKET:
+        return "the listening socket is made or adjusted; connections stay";
+    case LIVE_APPLICATION:
+        return "the application gets new processes, the old ones drain";
+    case LIVE_LOG:
+        return "the file is opened anew";
+    }
+    return "";
+}
+
+static bool
+has_range(const struct option *opt)
+{
+    return (opt->types & (T_INTEGER | T_NUMBER)) != 0;
+}
+
+static void
+describe(struct buf *b, const struct option *opt)
+{
+    char types[128];
+
+    option_types_text(opt, types, sizeof types);
+    buf_printf(b, "## `/%s`\n\n%s\n\n- Type: %s", opt->path, opt->doc, types);
+    if (has_range(opt))
+        buf_printf(b, ", %lld to %lld", (long long)opt->min, (long long)opt->max);
+    buf_puts(b, opt->required ? "; required\n" : "\n");
+    if (opt->def != NULL)
+        buf_printf(b, "- Default: `%s`\n", opt->def);
+    if (opt->only != NULL)
+        buf_printf(b, "- Applications of type: %s\n", opt->only);
+    if (opt->like != NULL)
+        buf_printf(b, "- Members: as of `/%s`\n", opt->like);
+    buf_printf(b, "- A change: %s\n\n", option_live_text(opt->live));
+}
+
+int
+options_manual(struct buf *b)
+{
+    buf_puts(b, "# Options\n\n`*` stands for any name, or for any index of an array.\n\n");
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        describe(b, &options[i]);
+    return b->error;
+}

@@ -1,0 +1,240 @@
+/*
+ * validate.c - the walk over a tree with the option table in the other hand.
+ *
+ *   value: type -> range -> begin -> each member (known? name? value) -> what is missing -> check
+ *
+ * Where the walk stands is a list of frames on the stack, from which a fault gets its path.  What
+ * is said of a single option is in options.def and checks.c.  Names that others refer to are
+ * collected before the walk, so that a reference can be checked where it stands.
+ */
+#include "conf/validate.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "conf/checks.h"
+#include "conf/options.h"
+
+static int check_value(struct check *c, const struct option *opt, const struct json *value);
+
+int
+conf_fault_set(struct conf_fault *fault, int rc, uint32_t offset, const char *path, const char *fmt,
+               ...)
+{
+    char text[sizeof fault->err.text];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (path != NULL)
+        snprintf(fault->path, sizeof fault->path, "%s", path);
+    fault->offset = offset;
+    return br_fail(&fault->err, rc, "%s", text);
+}
+
+static unsigned
+types_of(const struct json *value)
+{
+    switch (value->type) {
+    case JSON_NULL:
+        return 0;
+    case JSON_BOOL:
+        return T_BOOL;
+    case JSON_NUMBER:
+        return json_is_integer(value) ? T_INTEGER | T_NUMBER : T_NUMBER;
+    case JSON_STRING:
+        return T_STRING | T_STRINGS;
+    case JSON_ARRAY:
+        return T_ARRAY | T_STRINGS;
+    case JSON_OBJECT:
+        return T_OBJECT;
+    }
+    return 0;
+}
+
+static int
+check_json_type(struct check *c, const struct option *opt, const struct json *value)
+{
+    char wanted[128];
+
+    if (types_of(value) & opt->types)
+        return 0;
+    option_types_text(opt, wanted, sizeof wanted);
+    return check_refuse(c, value, "The value of %s must be %s, but is %s.", check_subject(c),
+                        wanted, json_type_name(value));
+}
+
+/* A number that may have a fraction is one of seconds: compare thousandths. */
+static bool
+is_in_range(const struct option *opt, const struct json *value)
+{
+    bool thousandths = (opt->types & T_NUMBER) != 0;
+    int64_t number;
+    int rc = thousandths ? json_scaled(value, 1000, &number) : json_integer(value, &number);
+
+    if (rc < 0)
+        return false;
+    return thousandths ? number >= opt->min * 1000 && number <= opt->max * 1000
+                       : number >= opt->min && number <= opt->max;
+}
+
+static int
+check_range(struct check *c, const struct option *opt, const struct json *value)
+{
+    if (value->type != JSON_NUMBER || is_in_range(opt, value))
+        return 0;
+    return check_refuse(
+        c, value, "The value of %s must be from %lld to %lld, but is " SLICE_FMT ".",
+        check_subject(c), (long long)opt->min, (long long)opt->max, SLICE_ARG(value->text));
+}
+
+static int
+unknown_option(struct check *c, const struct option *opt, const struct json *member)
+{
+    const struct option *near = option_near(opt, member->name, c->language);
+
+    if (near != NULL)
+        return check_refuse_name(c, member, "Unknown option %s; did you mean \"%s\"?",
+                                 check_subject(c), option_name(near));
+    return check_refuse_name(c, member, "Unknown option %s.", check_subject(c));
+}
+
+/* The walk stands at the member. */
+static int
+check_member(struct check *c, const struct option *opt, const struct json *member)
+{
+    const struct option *child = option_child(opt, member->name, c->language);
+    int rc = 0;
+
+    if (child == NULL)
+        return unknown_option(c, opt, member);
+    if (child->name_check != NULL)
+        rc = child->name_check(c, member);
+    return rc < 0 ? rc : check_value(c, child, member);
+}
+
+/* The elements of an array, each of which is as the row PATH/'*' says; or strings. */
+static int
+check_elements(struct check *c, const struct option *row, const struct json *array)
+{
+    struct check_frame frame = {.up = c->at};
+    int rc = 0;
+
+    c->at = &frame;
+    json_foreach(element, array)
+    {
+        if (row != NULL)
+            rc = check_value(c, row, element);
+        else if (element->type != JSON_STRING)
+            rc = check_refuse(c, element, "The value of %s must be a string, but is %s.",
+                              check_subject(c), json_type_name(element));
+        if (rc < 0)
+            break;
+        frame.index++;
+    }
+    c->at = frame.up;
+    return rc;
+}
+
+static int
+check_named_array(struct check *c, const struct option *opt, const struct json *member)
+{
+    if (member->type != JSON_ARRAY)
+        return check_refuse(c, member, "The value of %s must be an array, but is %s.",
+                            check_subject(c), json_type_name(member));
+    return check_elements(c, option_child(opt, SLICE("*"), c->language), member);
+}
+
+static int
+check_members(struct check *c, const struct option *opt, const struct json *object)
+{
+    struct check_frame frame = {.up = c->at};
+    int rc = 0;
+
+    c->at = &frame;
+    json_foreach(member, object)
+    {
+        frame.name = member->name;
+        rc = opt->named_arrays ? check_named_array(c, opt, member) : check_member(c, opt, member);
+        if (rc < 0)
+            break;
+    }
+    c->at = frame.up;
+    return rc;
+}
+
+static int
+check_missing(struct check *c, const struct option *opt, const struct json *object)
+{
+    for (const struct option *o = NULL; (o = option_next_child(opt, o)) != NULL;) {
+        struct slice name = slice_cstr(option_name(o));
+
+        if (!o->required || (o->only != NULL && !slice_eq(slice_cstr(o->only), c->language)))
+            continue;
+        if (json_get(object, name) == NULL)
+            return check_refuse(c, object, "The option \"%s\" of %s is missing.", option_name(o),
+                                check_subject(c));
+    }
+    return 0;
+}
+
+static int
+check_inside(struct check *c, const struct option *opt, const struct json *value)
+{
+    int rc = 0;
+
+    if (value->type == JSON_ARRAY && (opt->types & T_STRINGS))
+        return check_elements(c, NULL, value);
+    if (value->type == JSON_ARRAY)
+        return check_elements(c, option_child(opt, SLICE("*"), c->language), value);
+    if (value->type != JSON_OBJECT)
+        return 0;
+    rc = check_members(c, opt, value);
+    return rc < 0 || opt->named_arrays ? rc : check_missing(c, opt, value);
+}
+
+static int
+check_value(struct check *c, const struct option *opt, const struct json *value)
+{
+    int rc = check_json_type(c, opt, value);
+
+    if (rc == 0)
+        rc = check_range(c, opt, value);
+    if (rc == 0 && opt->begin != NULL)
+        rc = opt->begin(c, value);
+    if (rc == 0)
+        rc = check_inside(c, opt, value);
+    if (rc == 0 && opt->check != NULL)
+        rc = opt->check(c, value);
+    return rc;
+}
+
+static void
+collect_names(const struct json *object, struct map *names)
+{
+    if (object == NULL || object->type != JSON_OBJECT)
+        return;
+    json_foreach(member, object) map_add(names, member->name, member);
+}
+
+int
+validate(struct arena *a, const struct json *conf, const struct conf_modules *modules,
+         struct conf_fault *fault)
+{
+    struct check c = {.arena = a, .modules = modules, .fault = fault};
+    const struct json *routes = json_get(conf, SLICE("routes"));
+    int rc;
+
+    br_err_clear(&fault->err);
+    map_init(&c.apps);
+    map_init(&c.routes);
+    collect_names(json_get(conf, SLICE("applications")), &c.apps);
+    collect_names(routes, &c.routes);
+    c.route_array = routes != NULL && routes->type == JSON_ARRAY;
+    rc = check_value(&c, option_find(""), conf);
+    map_done(&c.apps);
+    map_done(&c.routes);
+    return rc;
+}
