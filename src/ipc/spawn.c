@@ -322,8 +322,8 @@ on_child(struct child *c, int status)
     lifecycle_move(&p->life, PROC_GONE, process_name(p));
     if (p->channel != NULL)
         dispatch_drop(p->task->dispatch, p->channel);
-    if (p->how != NULL && p->how->on_death != NULL)
-        p->how->on_death(p->task, p, status);
+    if (p->on_death != NULL)
+        p->on_death(p->task, p, status);
 }
 
 /* Watch what was just forked.  On failure it is killed, reaped and forgotten. */
@@ -377,7 +377,7 @@ spawn(struct task *task, struct process *p, const struct spawn_how *how, struct 
 
     p->task = task;
     p->loop = task->loop;
-    p->how = how;
+    p->on_death = how != NULL ? how->on_death : NULL;
     if (p->role->prefork != NULL)
         rc = p->role->prefork(task, p, err);
     if (rc < 0)

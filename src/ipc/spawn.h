@@ -31,7 +31,7 @@ struct spawn_how {
  * spawn - fork p (role, index, launch, instance, card, keep are filled in; state REQUESTED).
  *
  * In the parent: p is FORKED, its line is in task->dispatch and p->channel (NULL once the line is
- * dropped), on_death will be told.  how must outlive p.  The child does not come back.
+ * dropped), on_death will be told.  The child does not come back.
  * 0, or -errno with the step in err: p is as before, but for what prefork kept.
  *
  * The child leaves when its parent does, by PR_SET_PDEATHSIG: the signal belongs to the thread

@@ -20,7 +20,6 @@ struct kept {
 };
 
 struct roster;
-struct spawn_how;
 
 struct process {
     struct list link; /* in the roster */
@@ -31,13 +30,14 @@ struct process {
     uint32_t index;
     uint32_t launch;
     uint32_t instance;
-    struct task *task;           /* the parent's, set by spawn; NULL until then */
-    struct loop *loop;           /* the parent's, where child and timer are watched; set by spawn */
-    const struct spawn_how *how; /* as given to spawn */
-    struct channel *channel;     /* our line to it, NULL when gone */
+    struct task *task; /* the parent's, set by spawn; NULL until then */
+    struct loop *loop; /* the parent's, where child and timer are watched; set by spawn */
+    /* As given to spawn: it is reaped, its line is gone. */
+    void (*on_death)(struct task *task, struct process *p, int status);
+    struct channel *channel; /* our line to it, NULL when gone */
     struct child child;
-    struct kept
-        keep[KEEP_MAX]; /* the one list of what it inherits; ours, closed with the process */
+    /* The one list of what it inherits; ours, closed with the process. */
+    struct kept keep[KEEP_MAX];
     unsigned n_keep;
     struct launch *card; /* what it was started from, or NULL; kept for respawns */
     int card_fd;         /* the same as it came, -1: none; each start inherits a copy as "card" */

@@ -1,0 +1,76 @@
+/*
+ * restart_test.c - policies, and how the wait grows.
+ */
+#include "process/restart.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void
+quick_deaths_wait_longer_and_longer(void **state)
+{
+    static const int64_t waits[] = {0, 100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000};
+    struct restart_history h = {0};
+
+    (void)state;
+    for (size_t i = 0; i < array_len(waits); i++)
+        assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, 10), waits[i]);
+    assert_int_equal(h.total, array_len(waits));
+}
+
+static void
+a_steady_life_forgives_what_was_before(void **state)
+{
+    struct restart_history h = {0};
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        restart_after(RESPAWN_ALWAYS, &h, 10);
+    assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, RESTART_STEADY_MS), 0);
+    assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, 10), 0);
+    assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, 10), 100);
+}
+
+static void
+the_wait_never_overflows(void **state)
+{
+    struct restart_history h = {.quick = UINT32_MAX - 1};
+
+    (void)state;
+    assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, 0), RESTART_DELAY_MAX_MS);
+}
+
+static void
+each_policy_has_its_way(void **state)
+{
+    struct restart_history h = {0};
+
+    (void)state;
+    assert_int_equal(restart_after(RESPAWN_NEVER, &h, 5000), -1);
+    assert_int_equal(restart_after(RESPAWN_DETACHED, &h, 5000), -1);
+    assert_int_equal(h.total, 0);
+    assert_int_equal(restart_after(RESPAWN_ONCE, &h, 5000), 0);
+    assert_int_equal(restart_after(RESPAWN_ONCE, &h, 5000), -1);
+    assert_int_equal(restart_after(RESPAWN_JUST_SPAWNED, &h, 5000), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quick_deaths_wait_longer_and_longer),
+        cmocka_unit_test(a_steady_life_forgives_what_was_before),
+        cmocka_unit_test(the_wait_never_overflows),
+        cmocka_unit_test(each_policy_has_its_way),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
