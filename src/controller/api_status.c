@@ -158,7 +158,7 @@ on_numbers(void *arg, const struct numbers *n)
 void
 api_status_get(struct api_call *call)
 {
-    numbers_ask(call->controller->task, on_numbers, call);
+    numbers_ask(call->controller->task, &call->controller->asking, on_numbers, call);
 }
 
 static void
@@ -181,7 +181,7 @@ on_numbers_for_root(void *arg, const struct numbers *n)
 void
 api_status_root(struct api_call *call)
 {
-    numbers_ask(call->controller->task, on_numbers_for_root, call);
+    numbers_ask(call->controller->task, &call->controller->asking, on_numbers_for_root, call);
 }
 
 struct restart {

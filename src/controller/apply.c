@@ -24,7 +24,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/generation.h"
-#include "ipc/dispatch.h"
+#include "controller/main_line.h"
 
 #define OPEN_WAIT_MS     30000
 #define SAVE_WAIT_MS     60000
@@ -121,7 +121,7 @@ close_opened(struct apply *a, const struct plan_step *step)
         order.kind = OPEN_ACCESS_LOG;
     snprintf(order.name, sizeof(order.name), "%s",
              step->listener == NULL ? step->log : step->listener->address);
-    dispatch_tell(a->task->parent, MSG_CLOSE, &order, NULL, 0);
+    main_tell(a->task, MSG_CLOSE, &order);
 }
 
 static void
@@ -159,21 +159,6 @@ answered(struct apply *a, int rc)
     run(a);
 }
 
-/* What the answer OPENED, DONE or its absence says. */
-static int
-result_of(const struct message *m, int rc, struct br_err *err, const char *doing, const char *what)
-{
-    if (rc < 0)
-        return br_fail(err, rc, "cannot %s%s: no answer from main", doing, what);
-    const struct msg_result *result = m->payload;
-
-    if (result->rc < 0) {
-        br_fail(err, -EBADMSG, "cannot %s%s: %s", doing, what, result->text);
-        return err->rc = result->rc;
-    }
-    return 0;
-}
-
 static void
 on_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
 {
@@ -181,9 +166,11 @@ on_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
     struct apply *a = ask->apply;
     const struct listener_conf *listener = ask->step->listener;
 
-    answered(a, listener != NULL
-                    ? result_of(m, rc, &a->fault.err, "open listener ", listener->address)
-                    : result_of(m, rc, &a->fault.err, "open access log ", ask->step->log));
+    if (listener != NULL)
+        rc = main_result(m, rc, &a->fault.err, "cannot open listener %s", listener->address);
+    else
+        rc = main_result(m, rc, &a->fault.err, "cannot open access log %s", ask->step->log);
+    answered(a, rc);
 }
 
 static int
@@ -198,7 +185,7 @@ ask_open(struct ask *ask)
 
     if ((size_t)snprintf(question.name, sizeof(question.name), "%s", name) >= sizeof(question.name))
         return br_fail(&a->fault.err, -ENAMETOOLONG, "cannot open \"%.80s...\"", name);
-    rc = dispatch_ask(a->task->parent, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_opened, ask);
+    rc = main_ask(a->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_opened, ask);
     return rc < 0 ? br_fail(&a->fault.err, rc, "cannot open \"%s\"", name) : 0;
 }
 
@@ -251,8 +238,8 @@ ask_start(struct ask *ask)
     ask->launch = question.launch;
     deployment_set_launch(&a->next, app->name, question.launch);
     if (card >= 0)
-        rc = dispatch_ask(a->task->parent, MSG_PROCESS_START, &question, &card, 1, START_WAIT_MS,
-                          on_started, ask);
+        rc = main_ask(a->task, MSG_PROCESS_START, &question, &card, 1, START_WAIT_MS, on_started,
+                      ask);
     return rc < 0 ? br_fail(&a->fault.err, rc, "cannot start application \"" SLICE_FMT "\"",
                             SLICE_ARG(app->name))
                   : 0;
@@ -311,7 +298,7 @@ on_saved(struct task *task br_unused, void *arg, struct message *m, int rc)
 {
     struct apply *a = arg;
 
-    answered(a, result_of(m, rc, &a->fault.err, "save the configuration", ""));
+    answered(a, main_result(m, rc, &a->fault.err, "cannot save the configuration"));
 }
 
 static void
@@ -325,7 +312,7 @@ begin_save(struct apply *a)
         return;
     fd = rc = deployment_seal_conf(&a->next);
     if (fd >= 0)
-        rc = dispatch_ask(a->task->parent, MSG_SAVE, &question, &fd, 1, SAVE_WAIT_MS, on_saved, a);
+        rc = main_ask(a->task, MSG_SAVE, &question, &fd, 1, SAVE_WAIT_MS, on_saved, a);
     if (rc < 0) {
         br_fail(&a->fault.err, rc, "cannot save the configuration");
         fail(a);
@@ -416,7 +403,7 @@ on_kept(struct task *task br_unused, void *arg, struct message *m, int rc)
     struct apply *a = arg;
 
     a->pending--;
-    result_of(m, rc, &a->fault.err, "keep the configuration, which is live now", "");
+    main_result(m, rc, &a->fault.err, "the configuration is live, but cannot be kept");
     run(a);
 }
 
@@ -428,9 +415,9 @@ begin_keep(struct apply *a)
 
     if (!a->current->keep)
         return;
-    rc = dispatch_ask(a->task->parent, MSG_KEEP, &question, NULL, 0, SAVE_WAIT_MS, on_kept, a);
+    rc = main_ask(a->task, MSG_KEEP, &question, NULL, 0, SAVE_WAIT_MS, on_kept, a);
     if (rc < 0)
-        br_fail(&a->fault.err, rc, "cannot keep the configuration, which is live now");
+        br_fail(&a->fault.err, rc, "the configuration is live, but cannot be kept");
     else
         a->pending++;
 }
@@ -561,7 +548,17 @@ apply_count_from(struct apply *a, uint32_t base)
 void
 apply_done(struct apply *a)
 {
-    forget_current(a);
+    struct change *c, *tmp;
+
+    a->running = true; /* nothing new begins */
+    br_err_clear(&a->fault.err);
+    br_fail(&a->fault.err, -ECANCELED, "brood is stopping");
+    if (a->current != NULL)
+        finish(a, CHANGE_REFUSED);
+    list_foreach_safe (c, tmp, &a->queue, link) {
+        list_del(&c->link);
+        c->ops->over(c, CHANGE_REFUSED, &a->fault);
+    }
     retire_done(&a->retire);
     free(a->adopted);
     routers_done(&a->routers);

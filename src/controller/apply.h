@@ -82,7 +82,7 @@ void apply_init(struct apply *a, struct task *task, const struct conf_modules *m
 /* Numbers of generations and launches begin after this: none of an earlier controller's is used
  * again. */
 void apply_count_from(struct apply *a, uint32_t base);
-/* Stops nothing outside: for the end of the process. */
+/* For the end of the process: refuses what is under way, stops nothing outside. */
 void apply_done(struct apply *a);
 
 /* A change with an empty generation to parse into. */

@@ -13,6 +13,7 @@
 struct controller {
     struct task *task;
     struct apply apply;
+    struct list asking; /* numbers.h: /status calls under way */
 
     /* Languages found by discovery. */
     struct conf_modules modules;

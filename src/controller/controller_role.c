@@ -23,6 +23,7 @@
 #include "conf/generation.h"
 #include "controller/api.h"
 #include "controller/controller.h"
+#include "controller/main_line.h"
 #include "controller/numbers.h"
 #include "process/process.h"
 
@@ -89,27 +90,28 @@ on_accept(struct listener *l, int fd, const struct sockaddr *addr, socklen_t len
     h1_conn_open(&c->http, fd, addr, len, c);
 }
 
+static int
+serve(struct controller *c, struct message *m, int rc, struct br_err *err)
+{
+    rc = main_result(m, rc, err, "cannot open the control socket");
+    if (rc < 0)
+        return rc;
+    c->listen_fd = fd_take(&m->fds[0]);
+    rc = listener_start(&c->listener, c->task->loop, c->listen_fd, CONTROL_BATCH, on_accept, NULL);
+    return rc < 0 ? br_fail(err, rc, "cannot listen on the control socket") : 0;
+}
+
 static void
 on_control_open(struct task *task, void *arg, struct message *m, int rc)
 {
-    const struct msg_result *result = rc < 0 ? NULL : m->payload;
-    struct controller *c = arg;
+    struct br_err err = BR_ERR_NONE;
 
-    if (rc == 0)
-        rc = result->rc;
-    if (rc == 0 && m->n_fds == 0)
-        rc = -EBADF;
-    if (rc == 0) {
-        c->listen_fd = fd_take(&m->fds[0]);
-        rc = listener_start(&c->listener, task->loop, c->listen_fd, CONTROL_BATCH, on_accept, NULL);
-    }
-    if (rc < 0) {
-        br_log(LOG_ALERT, "cannot serve the control socket: %s",
-               result != NULL && result->rc < 0 ? result->text : strerror(-rc));
-        loop_stop(task->loop);
+    if (serve(arg, m, rc, &err) == 0) {
+        br_log(LOG_NOTICE, "controller started");
         return;
     }
-    br_log(LOG_NOTICE, "controller started");
+    br_log(LOG_ALERT, "%s", err.text);
+    loop_stop(task->loop);
 }
 
 static void
@@ -119,8 +121,7 @@ open_control(struct controller *c)
     int rc;
 
     c->booted = true;
-    rc = dispatch_ask(c->task->parent, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_control_open,
-                      c);
+    rc = main_ask(c->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_control_open, c);
     if (rc < 0) {
         br_log(LOG_ALERT, "cannot ask for the control socket");
         loop_stop(c->task->loop);
@@ -144,20 +145,26 @@ boot_with(struct controller *c, struct slice text, char *owned)
     apply_submit(&c->apply, &boot->change);
 }
 
+static void
+boot_free(struct boot *boot)
+{
+    change_done(&boot->change);
+    free(boot->owned);
+    free(boot);
+}
+
 /* After a boot change: the default one if it failed, else the control socket. */
 static void
 boot_next(struct boot *boot, const char *why)
 {
     struct controller *c = boot->controller;
-    bool was_default = boot->is_default;
+    bool again = why != NULL && !boot->is_default && c->apply.live.generation == NULL;
 
     if (why != NULL)
         br_log(LOG_ALERT, "the %s configuration cannot be applied: %s",
-               was_default ? "default" : "previous", why);
-    change_done(&boot->change);
-    free(boot->owned);
-    free(boot);
-    if (why != NULL && !was_default && c->apply.live.generation == NULL)
+               boot->is_default ? "default" : "previous", why);
+    boot_free(boot);
+    if (again)
         boot_with(c, SLICE(default_conf), NULL);
     else if (!c->booted)
         open_control(c);
@@ -185,8 +192,13 @@ propose_boot(struct change *change, const struct generation *live br_unused)
 static void
 boot_over(struct change *change, enum change_outcome outcome, const struct conf_fault *fault)
 {
-    boot_next(container_of(change, struct boot, change),
-              outcome == CHANGE_APPLIED ? NULL : fault->err.text);
+    struct boot *boot = container_of(change, struct boot, change);
+
+    if (loop_stopped(boot->controller->task->loop)) {
+        boot_free(boot);
+        return;
+    }
+    boot_next(boot, outcome == CHANGE_APPLIED ? NULL : fault->err.text);
 }
 
 static const struct change_ops boot_ops = {.propose = propose_boot, .over = boot_over};
@@ -241,8 +253,8 @@ boot_when_told(struct controller *c)
 
     if (!c->has_modules || !c->has_stored)
         return;
-    if (dispatch_ask(c->task->parent, MSG_STATUS_ASK, &question, NULL, 0, STATUS_WAIT_MS,
-                     on_main_status, c) < 0)
+    if (main_ask(c->task, MSG_STATUS_ASK, &question, NULL, 0, STATUS_WAIT_MS, on_main_status, c) <
+        0)
         boot(c);
 }
 
@@ -404,6 +416,7 @@ controller_setup(struct task *task, struct process *process br_unused, struct br
     c->control_uid = control_uid(task->settings);
     c->limits = control_limits(task->settings);
     arena_init(&c->modules_arena, 0);
+    list_init(&c->asking);
     apply_init(&c->apply, task, &c->modules);
     h1_server_init(&c->http, task->loop, &api_http_ops);
     task->data = c;
@@ -416,8 +429,9 @@ controller_free(struct controller *c)
     if (c->listen_fd >= 0)
         listener_stop(&c->listener);
     fd_close(&c->listen_fd);
-    h1_server_close(&c->http);
+    numbers_finish(&c->asking);
     apply_done(&c->apply);
+    h1_server_close(&c->http);
     arena_done(&c->modules_arena);
     free(c->stored);
     free(c);

@@ -158,9 +158,9 @@ launch_card(const struct app_conf *app, uint32_t launch, const struct settings *
     put_all(&b, "environment", &app->environment);
     put_text(&b, "stdout", app->stdout_path);
     put_text(&b, "stderr", app->stderr_path);
-    launch_put_int(&b, "max", app->max);
-    launch_put_int(&b, "spare", app->spare);
-    launch_put_int(&b, "idle_timeout_ms", app->idle_timeout_ms);
+    launch_put_int(&b, "max", app->processes.max);
+    launch_put_int(&b, "spare", app->processes.spare);
+    launch_put_int(&b, "idle_timeout_ms", app->processes.idle_timeout_ms);
     launch_put_int(&b, "timeout_ms", app->timeout_ms);
     launch_put_int(&b, "requests", app->requests);
     put_python(&b, app);

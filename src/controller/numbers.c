@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "base/list.h"
 #include "ipc/dispatch.h"
 
 #define NUMBERS_WAIT_MS   5000
@@ -33,6 +32,8 @@ struct report {
 };
 
 struct numbers {
+    struct list link;
+    struct task *task;
     struct list reports;
     unsigned waiting;
     numbers_fn *fn;
@@ -42,7 +43,7 @@ struct numbers {
 int
 numbers_read(const struct message *m, char **ret_text, size_t *ret_size)
 {
-    int seals = fcntl(m->fds[0], F_GET_SEALS);
+    int seals = m->type == MSG_STATUS ? fcntl(m->fds[0], F_GET_SEALS) : -1;
 
     if (seals < 0 || !(seals & F_SEAL_WRITE) || !(seals & F_SEAL_SHRINK))
         return -EBADMSG;
@@ -54,8 +55,10 @@ deliver(struct numbers *n)
 {
     struct report *r, *tmp;
 
+    list_del(&n->link);
     n->fn(n->arg, n);
     list_foreach_safe (r, tmp, &n->reports, link) {
+        dispatch_forget(n->task->dispatch, r);
         list_del(&r->link);
         free(r->text);
         free(r);
@@ -97,18 +100,29 @@ ask(struct channel *ch, void *arg)
 }
 
 void
-numbers_ask(struct task *task, numbers_fn *fn, void *arg)
+numbers_ask(struct task *task, struct list *asking, numbers_fn *fn, void *arg)
 {
     struct numbers *n = calloc(1, sizeof(*n));
 
     if (n == NULL)
         abort();
+    n->task = task;
     list_init(&n->reports);
+    list_add_tail(asking, &n->link);
     n->fn = fn;
     n->arg = arg;
     dispatch_each(task->dispatch, ROLE_ROUTER, ask, n);
     dispatch_each(task->dispatch, ROLE_PROTOTYPE, ask, n);
     if (n->waiting == 0)
+        deliver(n);
+}
+
+void
+numbers_finish(struct list *asking)
+{
+    struct numbers *n, *tmp;
+
+    list_foreach_safe (n, tmp, asking, link)
         deliver(n);
 }
 

@@ -4,6 +4,7 @@
 #ifndef CONTROLLER_NUMBERS_H
 #define CONTROLLER_NUMBERS_H
 
+#include "base/list.h"
 #include "ipc/status.h"
 #include "process/role.h"
 
@@ -11,7 +12,10 @@ struct numbers;
 
 /* Called once, from the loop or before numbers_ask returns; n is valid during the call. */
 typedef void numbers_fn(void *arg, const struct numbers *n);
-void numbers_ask(struct task *task, numbers_fn *fn, void *arg);
+/* asking: the list of those under way. */
+void numbers_ask(struct task *task, struct list *asking, numbers_fn *fn, void *arg);
+/* Wait no longer: call each fn with what has come. */
+void numbers_finish(struct list *asking);
 
 /* How many routers answered; their sums. */
 unsigned numbers_routers(const struct numbers *n, struct status_router *ret_sum);

@@ -13,8 +13,8 @@
 
 #include <stdlib.h>
 
+#include "controller/main_line.h"
 #include "event/loop.h"
-#include "ipc/dispatch.h"
 
 struct retiree {
     struct list link;
@@ -54,8 +54,7 @@ retire_stop(struct retire *r, uint32_t launch)
 {
     const struct msg_launch order = {.launch = launch};
 
-    /* When main does not hear it, main is dead, and so are we soon. */
-    dispatch_tell(r->task->parent, MSG_PROCESS_STOP, &order, NULL, 0);
+    main_tell(r->task, MSG_PROCESS_STOP, &order);
 }
 
 static void

@@ -109,6 +109,8 @@ on_prepared(struct task *task br_unused, void *arg, struct message *m, int rc)
     }
     if (rc < 0) {
         refuse(r, number, rc, "a router did not answer in time");
+    } else if (m->type != MSG_CONF_PREPARED) {
+        refuse(r, number, -EPROTO, "a router answers something else");
     } else {
         const struct msg_result *result = m->payload;
 
@@ -122,7 +124,7 @@ on_prepared(struct task *task br_unused, void *arg, struct message *m, int rc)
 }
 
 static void
-on_live(struct task *task br_unused, void *arg, struct message *m br_unused, int rc)
+on_live(struct task *task br_unused, void *arg, struct message *m, int rc)
 {
     struct router *r = arg;
 
@@ -131,8 +133,8 @@ on_live(struct task *task br_unused, void *arg, struct message *m br_unused, int
         r->lost = true;
         return;
     }
-    if (rc < 0)
-        refuse(r, r->asked, rc, "it did not answer in time");
+    if (rc < 0 || m->type != MSG_CONF_LIVE)
+        refuse(r, r->asked, rc, "it did not say that it is live");
     else
         r->live = r->asked;
     r->asked = 0;

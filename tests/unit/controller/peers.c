@@ -1,0 +1,210 @@
+/*
+ * peers.c - a main, routers and prototypes that do what they are told, on real lines in one loop.
+ */
+#include "peers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+static struct peers *the_peers; /* for on_gone, where the owner is all there is */
+
+void
+peers_gone(struct channel *ch)
+{
+    for (int i = 0; i < PEERS_ROUTERS; i++)
+        if (the_peers->routers[i] == ch)
+            the_peers->routers[i] = NULL;
+    channel_free(ch);
+}
+
+void
+peers_note(struct peers *p, const char *fmt, ...)
+{
+    size_t n = strlen(p->story);
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(p->story + n, sizeof(p->story) - n, fmt, args);
+    va_end(args);
+}
+
+bool
+peers_told(const struct peers *p, const char *noted)
+{
+    return strstr(p->story, noted) != NULL;
+}
+
+static void
+peers_result(struct channel *ch, struct message *m, enum msg_type type, uint32_t generation,
+             bool refused)
+{
+    struct msg_result result = {.generation = generation, .rc = refused ? -1 : 0};
+
+    snprintf(result.text, sizeof(result.text), "%s", refused ? "it is not my day" : "");
+    assert_int_equal(channel_send(ch, type, &result, NULL, 0, 0, m->serial), 0);
+}
+
+static void
+peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool refused)
+{
+    const struct msg_launch *launch = m->payload;
+
+    switch (m->type) {
+    case MSG_OPEN:
+        peers_result(ch, m, MSG_OPENED, 0, refused);
+        break;
+    case MSG_SAVE:
+    case MSG_KEEP:
+        peers_result(ch, m, MSG_DONE, 0, refused);
+        break;
+    case MSG_PROCESS_START:
+        if (refused) {
+            struct msg_failed failed = {.rc = -1, .text = "ImportError: no such module"};
+
+            channel_send(ch, MSG_PROCESS_FAILED, &failed, NULL, 0, 0, m->serial);
+        } else {
+            struct msg_process ready = {.role = ROLE_PROTOTYPE, .launch = launch->launch};
+
+            channel_send(ch, MSG_PROCESS_READY, &ready, NULL, 0, 0, m->serial);
+        }
+        break;
+    default:
+        break;
+    }
+    (void)p;
+}
+
+static void
+peers_hear_main(struct channel *ch, struct message *m)
+{
+    struct peers *p = channel_owner(ch);
+    const struct msg_open *open = m->payload;
+    const struct msg_launch *launch = m->payload;
+    char noted[600];
+
+    switch (m->type) {
+    case MSG_OPEN:
+    case MSG_CLOSE:
+        snprintf(noted, sizeof(noted), "%s %s", msg_info[m->type].name, open->name);
+        break;
+    case MSG_PROCESS_START:
+    case MSG_PROCESS_STOP:
+        snprintf(noted, sizeof(noted), "%s %u", msg_info[m->type].name + strlen("PROCESS_"),
+                 launch->launch);
+        break;
+    default:
+        snprintf(noted, sizeof(noted), "%s", msg_info[m->type].name);
+    }
+    peers_note(p, "%s; ", noted);
+    if (p->ignore == NULL || strcmp(noted, p->ignore) != 0)
+        peers_main_answers(p, ch, m, p->refuse != NULL && strcmp(noted, p->refuse) == 0);
+}
+
+static void
+peers_hear_router(struct channel *ch, struct message *m)
+{
+    struct peers *p = channel_owner(ch);
+    const struct msg_conf *conf = m->payload;
+    char noted[64];
+
+    snprintf(noted, sizeof(noted), "%s%u %u", msg_info[m->type].name + strlen("CONF_"),
+             channel_peer(ch)->index, conf->generation);
+    peers_note(p, "%s; ", noted);
+    if (p->ignore != NULL && strcmp(noted, p->ignore) == 0)
+        return;
+    if (m->type == MSG_CONF_PREPARE)
+        peers_result(ch, m, MSG_CONF_PREPARED, conf->generation,
+                     p->refuse != NULL && strcmp(noted, p->refuse) == 0);
+    else if (m->type == MSG_CONF_COMMIT)
+        assert_int_equal(channel_send(ch, MSG_CONF_LIVE, conf, NULL, 0, 0, m->serial), 0);
+}
+
+/* A line between the controller and a peer of that role: its far end. */
+struct channel *
+peers_line(struct peers *p, enum role_id role, uint32_t index, const struct channel_ops *ops,
+           struct channel **ret_near)
+{
+    struct peer far = {.role = role, .pid = getpid(), .index = index};
+    /* Its own index, so that what it hears can be noted with it. */
+    struct peer near = {.role = ROLE_CONTROLLER, .pid = getpid(), .index = index};
+    int fds[2];
+
+    assert_int_equal(channel_pair(fds), 0);
+    *ret_near = dispatch_add(p->task.dispatch, fds[0], &far);
+    assert_non_null(*ret_near);
+    return channel_new(p->task.loop, fds[1], role, &near, ops, p);
+}
+
+void
+peers_init(struct peers *p, void (*on_peer_gone)(struct task *task, struct channel *ch))
+{
+    static const struct channel_ops ops = {.on_message = peers_hear_main, .on_gone = peers_gone};
+
+    memset(p, 0, sizeof(*p));
+    the_peers = p;
+    clock_update();
+    p->role =
+        (struct br_role){.id = ROLE_CONTROLLER, .name = "controller", .on_peer_gone = on_peer_gone};
+    p->settings = (struct settings){.user = "nobody", .tmp_dir = "/tmp"};
+    p->task = (struct task){.role = &p->role, .settings = &p->settings, .loop = loop_new()};
+    p->task.dispatch = dispatch_new(&p->task);
+    p->main = peers_line(p, ROLE_MAIN, 0, &ops, &p->task.parent);
+}
+
+struct channel *
+peers_add_router(struct peers *p, uint32_t index)
+{
+    static const struct channel_ops ops = {.on_message = peers_hear_router, .on_gone = peers_gone};
+    struct channel *near;
+
+    p->routers[index] = peers_line(p, ROLE_ROUTER, index, &ops, &near);
+    return near;
+}
+
+void
+peers_kill_router(struct peers *p, uint32_t index)
+{
+    channel_free(p->routers[index]);
+    p->routers[index] = NULL;
+}
+
+void
+peers_retire(struct peers *p, uint32_t index, uint32_t generation)
+{
+    const struct msg_conf conf = {.generation = generation};
+
+    assert_int_equal(channel_send(p->routers[index], MSG_CONF_RETIRED, &conf, NULL, 0, 0, 0), 0);
+}
+
+/* Until nothing moves any more: two turns in a row that found no event. */
+void
+peers_settle(struct peers *p)
+{
+    size_t before;
+    int quiet = 0;
+
+    for (int turn = 0; turn < 200 && quiet < 3; turn++) {
+        before = strlen(p->story);
+        assert_true(loop_once(p->task.loop, 5) >= 0);
+        quiet = strlen(p->story) == before ? quiet + 1 : 0;
+    }
+}
+
+void
+peers_done(struct peers *p)
+{
+    p->role.on_peer_gone = NULL;
+    dispatch_free(p->task.dispatch);
+    channel_free(p->main);
+    for (int i = 0; i < PEERS_ROUTERS; i++)
+        if (p->routers[i] != NULL)
+            channel_free(p->routers[i]);
+    loop_free(p->task.loop);
+}
