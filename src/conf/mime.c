@@ -11,7 +11,7 @@
 
 struct built_in {
     struct slice type;
-    const char *extensions[8]; /* ended by NULL */
+    const char *extensions[8]; /* the places that are not needed are NULL */
 };
 
 static struct built_in built_ins[] = {
@@ -41,8 +41,8 @@ mime_new(struct arena *a)
     for (size_t i = 0; i < array_len(built_ins); i++) {
         struct built_in *row = &built_ins[i];
 
-        for (const char **extension = row->extensions; *extension != NULL; extension++)
-            map_add(&m->built_in, slice_cstr(*extension), &row->type);
+        for (size_t k = 0; k < array_len(row->extensions) && row->extensions[k] != NULL; k++)
+            map_add(&m->built_in, slice_cstr(row->extensions[k]), &row->type);
     }
     return m;
 }
