@@ -78,6 +78,29 @@ find_multiplier(void)
     }
 }
 
+/* name is in lower case already. */
+static inline bool
+same_name(const char *p, struct slice name)
+{
+    uint64_t ours, theirs;
+
+    if (name.n < sizeof(ours)) {
+        for (size_t i = 0; i < name.n; i++)
+            if (ascii_lower(p[i]) != name.p[i])
+                return false;
+        return true;
+    }
+    /* Word by word; the last word ends with the name and may overlap the one before. */
+    for (size_t i = 0;; i = br_min(i + sizeof(ours), name.n - sizeof(ours))) {
+        memcpy(&ours, name.p + i, sizeof(ours));
+        memcpy(&theirs, p + i, sizeof(theirs));
+        if (ascii_lower8(theirs) != ours)
+            return false;
+        if (i == name.n - sizeof(ours))
+            return true;
+    }
+}
+
 enum field_name
 field_name_find(const char *p, size_t n)
 {
@@ -86,5 +109,7 @@ field_name_find(const char *p, size_t n)
     if (br_unlikely(n - 1 >= longest))
         return NAME_NONE;
     id = places[place_of(p, n)];
-    return slice_ieq(slice_make(p, n), field_names[id]) ? (enum field_name)id : NAME_NONE;
+    if (field_names[id].n != n || !same_name(p, field_names[id]))
+        return NAME_NONE;
+    return (enum field_name)id;
 }

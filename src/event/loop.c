@@ -192,7 +192,7 @@ loop_mod(struct loop *loop, struct watch *w, uint32_t events)
 {
     struct epoll_event ev = {.events = events, .data.ptr = w};
 
-    if (w->events == events)
+    if (w->events == events && (events & EPOLLET) == 0)
         return 0;
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, w->fd, &ev) < 0)
         return -errno;

@@ -66,6 +66,10 @@ bool loop_stopped(const struct loop *loop);
 
 /* 0 or -errno (-EEXIST: that descriptor is watched already). */
 int loop_add(struct loop *loop, struct watch *w, int fd, uint32_t events, watch_fn *fn);
+/*
+ * The same events again cost no system call, but with EPOLLET, where they are looked for afresh:
+ * what is ready now is delivered once more.
+ */
 int loop_mod(struct loop *loop, struct watch *w, uint32_t events);
 /*
  * Safe while the turn's events are delivered: a removed watch gets no more of them.  Nothing for

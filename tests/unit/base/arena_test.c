@@ -4,6 +4,7 @@
 #include "base/arena.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -119,6 +120,22 @@ the_cap_counts_over_all_chunks_and_big_pieces(void **state)
 }
 
 static void
+a_big_piece_takes_from_what_the_newest_chunk_may_give(void **state)
+{
+    struct arena a;
+    size_t n = 0;
+
+    (void)state;
+    arena_init(&a, 6000);
+    assert_non_null(arena_alloc(&a, 16));
+    assert_non_null(arena_alloc(&a, 5000));
+    while (arena_alloc(&a, 16) != NULL)
+        n++;
+    assert_int_equal(n, (6000 - 16 - 5008) / 16);
+    arena_done(&a);
+}
+
+static void
 a_size_near_the_end_of_size_t_is_refused(void **state)
 {
     struct arena a;
@@ -217,6 +234,41 @@ more_chunks_than_are_kept_come_and_go(void **state)
     }
 }
 
+static void *
+fill_and_drop(void *arg)
+{
+    struct arena a;
+
+    arena_init(&a, 0);
+    for (int round = 0; round < 2000; round++) {
+        for (int i = 0; i < 20; i++) {
+            unsigned char *p = arena_alloc(&a, 500);
+
+            memset(p, *(unsigned char *)arg, 500);
+            if (p[499] != *(unsigned char *)arg)
+                return arg;
+        }
+        arena_done(&a);
+    }
+    return NULL;
+}
+
+static void
+threads_share_the_free_chunks(void **state)
+{
+    unsigned char marks[4] = {1, 2, 3, 4};
+    pthread_t threads[4];
+    void *failed;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, fill_and_drop, &marks[i]), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
 static void
 memory_out_without_a_cap_aborts(void **state)
 {
@@ -243,12 +295,14 @@ main(void)
         with_arena(a_big_piece_may_come_first),
         cmocka_unit_test(the_cap_is_kept_to_the_byte_rounded_up),
         cmocka_unit_test(the_cap_counts_over_all_chunks_and_big_pieces),
+        cmocka_unit_test(a_big_piece_takes_from_what_the_newest_chunk_may_give),
         cmocka_unit_test(a_size_near_the_end_of_size_t_is_refused),
         with_arena(copies_are_their_own),
         with_arena(hooks_run_in_reverse),
         with_arena(a_hook_may_add_a_hook),
         with_arena(a_chunk_is_used_again),
         with_arena(more_chunks_than_are_kept_come_and_go),
+        cmocka_unit_test(threads_share_the_free_chunks),
         with_arena(memory_out_without_a_cap_aborts),
     };
 

@@ -79,6 +79,8 @@ a_memfd_has_its_size_and_can_be_sealed(void **state)
     assert_true(fd >= 0);
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(st.st_size, 12345);
+    assert_false(fd_is_sealed(fd));
+    assert_false(fd_is_sealed(-1));
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK), 0);
     assert_int_equal(ftruncate(fd, 1), -1);
@@ -95,6 +97,7 @@ a_sealed_memfd_is_read_and_never_written(void **state)
     assert_true(fd >= 0);
     assert_int_equal(pwrite(fd, "j", 1, 0), -1);
     assert_int_equal(ftruncate(fd, 0), -1);
+    assert_true(fd_is_sealed(fd));
     assert_int_equal(fd_read_file(fd, 100, &text, &n), 0);
     assert_int_equal(n, 5);
     assert_string_equal(text, "hello");
@@ -133,6 +136,10 @@ a_file_that_does_not_say_its_size_is_read_whole(void **state)
     (void)state;
     assert_int_equal(fd_read_path("/proc/self/status", 1 << 20, &text, &n), 0);
     assert_true(n > 100);
+    assert_int_equal(strlen(text), n);
+    free(text);
+    assert_int_equal(fd_read_path("/proc/self/smaps", 1 << 28, &text, &n), 0);
+    assert_true(n > 10000);
     assert_int_equal(strlen(text), n);
     free(text);
     assert_int_equal(fd_read_path("/nonexistent/x", 100, &text, &n), -ENOENT);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -103,6 +103,23 @@ what_is_asked_for_can_change(void **state)
     assert_int_equal(loop_mod(loop, &b.watch, EPOLLIN | EPOLLOUT), 0);
     assert_int_equal(loop_once(loop, 0), 0);
     assert_int_equal(b.events, EPOLLIN | EPOLLOUT);
+    bell_done(&b);
+}
+
+static void
+an_edge_is_told_again_when_asked_for_again(void **state)
+{
+    struct loop *loop = *state;
+    struct bell b;
+
+    bell_init(&b, loop, 1);
+    assert_int_equal(loop_mod(loop, &b.watch, EPOLLIN | EPOLLET), 0);
+    assert_int_equal(loop_once(loop, 0), 0);
+    assert_int_equal(loop_once(loop, 0), 0);
+    assert_int_equal(b.rung, 1);
+    assert_int_equal(loop_mod(loop, &b.watch, EPOLLIN | EPOLLET), 0);
+    assert_int_equal(loop_once(loop, 0), 0);
+    assert_int_equal(b.rung, 2);
     bell_done(&b);
 }
 
@@ -431,6 +448,21 @@ signals_arrive_as_events(void **state)
 }
 
 static void
+a_loop_without_descriptors_is_not_made(void **state)
+{
+    struct rlimit before, none;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    errno = 0;
+    assert_null(loop_new());
+    assert_int_equal(errno, EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+static void
 a_loop_gives_back_its_descriptors(void **state)
 {
     int before = fd_count();
@@ -456,6 +488,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         with_loop(a_ready_descriptor_is_delivered_every_turn_until_it_is_read),
         with_loop(what_is_asked_for_can_change),
+        with_loop(an_edge_is_told_again_when_asked_for_again),
         with_loop(what_the_kernel_refuses_is_returned),
         with_loop(removing_twice_or_never_added_is_harmless),
         with_loop(a_removed_watch_gets_no_more_of_the_batch),
@@ -471,6 +504,7 @@ main(void)
         with_loop(a_free_may_add_frees_for_the_same_turn),
         cmocka_unit_test(what_is_still_to_be_freed_is_freed_with_the_loop),
         cmocka_unit_test(signals_arrive_as_events),
+        cmocka_unit_test(a_loop_without_descriptors_is_not_made),
         cmocka_unit_test(a_loop_gives_back_its_descriptors),
     };
 
