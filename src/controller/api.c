@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "conf/generation.h"
 #include "conf/json_write.h"
 #include "controller/api_certs.h"
@@ -85,35 +86,37 @@ release_body(void *arg, const char *p br_unused)
     free(arg);
 }
 
+/* In the order that clients of the API know: Server, Date, Content-Type, Content-Length,
+ * Connection. */
 static void
-call_end(struct api_call *call)
+respond(struct request *req, unsigned status, const struct json *body)
 {
-    arena_done(&call->arena);
-    free(call);
+    const struct field fields[] = {
+        FIELD(SERVER, "Server", req->limits->server),
+        FIELD(DATE, "Date", slice_make(clock_http_now(), CLOCK_HTTP_DATE_LEN)),
+        FIELD(CONTENT_TYPE, "Content-Type", SLICE("application/json")),
+    };
+    struct buf b;
+
+    req->handler = NULL;
+    req->data = NULL;
+    req->wants_close = true;
+    buf_init(&b, ANSWER_BYTES_MAX);
+    if (json_write(&b, body) < 0) {
+        buf_done(&b);
+        response_error(req, 500);
+        return;
+    }
+    response_send(req, status, fields, array_len(fields), buf_slice(&b), release_body, b.p);
 }
 
 static void
 answer(struct api_call *call, unsigned status, const struct json *body)
 {
-    const struct field type[] = {
-        FIELD(CONTENT_TYPE, "Content-Type", SLICE("application/json")),
-    };
-    struct request *req = call->req;
-    struct buf b;
-
-    if (req != NULL) {
-        req->handler = NULL;
-        req->data = NULL;
-        req->wants_close = true;
-        buf_init(&b, ANSWER_BYTES_MAX);
-        if (json_write(&b, body) < 0) {
-            buf_done(&b);
-            response_error(req, 500);
-        } else {
-            response_send(req, status, type, array_len(type), buf_slice(&b), release_body, b.p);
-        }
-    }
-    call_end(call);
+    if (call->req != NULL)
+        respond(call->req, status, body);
+    arena_done(&call->arena);
+    free(call);
 }
 
 struct json *
