@@ -29,7 +29,7 @@ static const char *const level_names[] = {
 };
 
 static int to_fd = STDERR_FILENO;
-static enum log_level most_level = LOG_NOTICE;
+static enum log_level most_level = LOG_INFO;
 static pid_t cached_pid;
 
 /* Of the calling thread. */
@@ -153,11 +153,11 @@ static void br_printf(3, 0)
     log_line(enum log_level level, const char *conn, const char *fmt, va_list args)
 {
     char text[LINE_MAX_BYTES], body[BODY_MAX_BYTES];
-    size_t n = strlen(conn);
     int saved = errno;
+    size_t n;
 
     vsnprintf(text, sizeof(text), fmt, args);
-    memcpy(body, conn, n);
+    n = escape(body, sizeof(body), conn);
     n += escape(body + n, sizeof(body) - n, text);
 
     if (is_repeat(level, body, n)) {

@@ -16,6 +16,7 @@ enum log_level { LOG_ALERT, LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG
 void log_to_fd(int fd);
 int log_fd(void);
 
+/* Until called: LOG_INFO. */
 void log_set_level(enum log_level most);
 enum log_level log_get_level(void);
 int log_level_parse(const char *name, enum log_level *ret_level);

@@ -128,22 +128,20 @@ place(struct map *m, const struct map_entry *e)
 static void
 rebuild(struct map *m)
 {
-    struct map grown = {.room = FIRST_ROOM};
+    struct map old = *m;
 
-    while (grown.room < m->n_live * 2)
-        grown.room *= 2;
-    if (grown.room > UINT32_MAX / 2)
+    *m = (struct map){.n_live = old.n_live, .room = FIRST_ROOM};
+    while (m->room < m->n_live * 2)
+        m->room *= 2;
+    if (m->room > UINT32_MAX / 2)
         abort();
-    grown.entries = calloc(grown.room, sizeof(*grown.entries));
-    grown.index = calloc(grown.room * 2, sizeof(*grown.index));
-    if (grown.entries == NULL || grown.index == NULL)
+    m->entries = calloc(m->room, sizeof(*m->entries));
+    m->index = calloc(m->room * 2, sizeof(*m->index));
+    if (m->entries == NULL || m->index == NULL)
         abort();
-    map_foreach (e, m)
-        place(&grown, e);
-    grown.n_live = m->n_live;
-    free(m->entries);
-    free(m->index);
-    *m = grown;
+    map_foreach (e, &old)
+        place(m, e);
+    map_done(&old);
 }
 
 static void

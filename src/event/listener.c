@@ -270,18 +270,32 @@ remove_stale(const char *path, const struct sockaddr *addr, socklen_t len)
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/*
+ * A socket file gets 0777 less the umask.  chmod(2) afterwards would do too, but whoever owns the
+ * directory could put a link there in between, and we may be root.
+ */
+static int
+bind_open_to_all(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    mode_t before = umask(0111);
+    int rc = bind(fd, addr, len) < 0 ? -errno : 0;
+
+    umask(before);
+    return rc;
+}
+
 static int
 bind_address(int fd, const char *text, const struct sockaddr_storage *addr, socklen_t len,
              struct br_err *err)
 {
     const struct sockaddr *sa = (const struct sockaddr *)addr;
     const char *path = socket_path(addr);
-    int rc = bind(fd, sa, len) < 0 ? -errno : 0;
+    int rc = bind_open_to_all(fd, sa, len);
 
     if (rc == -EADDRINUSE && path != NULL) {
         rc = remove_stale(path, sa, len);
         if (rc == 0)
-            rc = bind(fd, sa, len) < 0 ? -errno : 0;
+            rc = bind_open_to_all(fd, sa, len);
     }
     if (rc < 0)
         return br_fail(err, rc, "cannot bind \"%s\"", text);
@@ -309,13 +323,9 @@ listener_open(const char *text, int backlog, int *ret_fd, struct br_err *err)
     if (rc < 0)
         return rc;
 
-    /* Nobody can connect before listen, so the umask's mode has never been seen. */
-    path = socket_path(&addr);
-    if (path != NULL && chmod(path, 0666) < 0)
-        rc = br_fail(err, -errno, "cannot set the mode of \"%s\"", text);
-    else if (listen(fd, backlog) < 0)
+    if (listen(fd, backlog) < 0) {
         rc = br_fail(err, -errno, "cannot listen on \"%s\"", text);
-    if (rc < 0) {
+        path = socket_path(&addr);
         if (path != NULL)
             unlink(path);
         return rc;

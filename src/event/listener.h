@@ -47,7 +47,8 @@ int listener_parse(const char *text, struct sockaddr_storage *ret_addr, socklen_
 
 /*
  * Open, bind and listen.  Stream socket, close-on-exec, non-blocking; IPv6 ones V6ONLY;
- * SO_REUSEADDR; Unix ones: a stale file is replaced after a refused connect, mode 0666.
+ * SO_REUSEADDR; TCP_NODELAY, which accepted sockets inherit; Unix ones: a stale file is replaced
+ * after a refused connect, mode 0666 by the umask of the process, which changes for that moment.
  *   backlog   -1: the system's limit
  */
 int listener_open(const char *text, int backlog, int *ret_fd, struct br_err *err);
