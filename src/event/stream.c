@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -132,11 +133,12 @@ drop_first(struct stream *s)
     s->first = piece->next;
     if (s->first == NULL)
         s->last = NULL;
+    s->foreign -= piece->kind == PIECE_REF || piece->kind == PIECE_FILE;
     piece_done(piece);
 }
 
-static void
-drop_output(struct stream *s)
+void
+stream_drop(struct stream *s)
 {
     while (s->first != NULL)
         drop_first(s);
@@ -186,11 +188,16 @@ stream_watch(struct stream *s)
 void
 stream_again(struct stream *s)
 {
-    /* A modified registration is examined afresh, and an idle socket is writable. */
+    /*
+     * A changed registration is examined afresh, and an idle socket is writable.  EPOLLPRI is only
+     * there to be a change; nobody sends urgent data, and who does is not hurt.
+     */
+    uint32_t events = (s->watch.events | EPOLLOUT) ^ EPOLLPRI;
+
     if (s->watched)
-        (void)loop_mod(s->loop, &s->watch, s->watch.events | EPOLLOUT);
+        (void)loop_mod(s->loop, &s->watch, events);
     else
-        s->watch.events |= EPOLLOUT;
+        s->watch.events = events;
 }
 
 static void
@@ -205,7 +212,7 @@ stream_close(struct stream *s, bool reset)
 {
     int fd = fd_take(&s->fd);
 
-    drop_output(s);
+    stream_drop(s);
     if (fd < 0)
         return;
     if (s->watched)
@@ -319,6 +326,7 @@ stream_ref(struct stream *s, const char *p, size_t n, stream_release_fn *release
     piece->release = release;
     piece->arg = arg;
     s->queued += n;
+    s->foreign++;
     enqueue(s, piece);
 }
 
@@ -337,6 +345,7 @@ stream_file(struct stream *s, int fd, off_t offset, uint64_t n)
     piece->offset = offset;
     piece->n = n;
     s->queued += n;
+    s->foreign++;
     enqueue(s, piece);
 }
 
@@ -425,6 +434,8 @@ stream_flush(struct stream *s, bool more)
     uint64_t total = 0;
     bool is_short = false;
 
+    if (s->failed != 0)
+        stream_drop(s);
     if (s->queued != 0 && s->sent && !s->nodelay)
         send_without_delay(s);
     while (s->queued != 0 && !is_short && total < SENDFILE_STEP) {
@@ -445,9 +456,9 @@ stream_flush(struct stream *s, bool more)
         consume(s, (uint64_t)sent);
     }
     if (s->failed != 0)
-        drop_output(s);
+        stream_drop(s);
     else if (s->queued == 0)
-        drop_output(s); /* a block that was reserved and not used */
+        stream_drop(s); /* a block that was reserved and not used */
     else if (total >= SENDFILE_STEP && !is_short)
         stream_again(s);
     else

@@ -31,14 +31,15 @@ struct stream {
     stream_fn *fn;
     struct stream_piece *first; /* of the output */
     struct stream_piece *last;
-    size_t queued; /* bytes of output that wait */
-    int failed;    /* -errno of the first failure, sticky */
-    bool watched;  /* in the loop */
-    bool readable; /* a read may give something */
-    bool hangup;   /* the peer closed its sending half: read until 0 */
-    bool ended;    /* a read gave 0 */
-    bool nodelay;  /* TCP_NODELAY is set, or not to be had */
-    bool sent;     /* something was sent already */
+    size_t queued;    /* bytes of output that wait */
+    uint32_t foreign; /* pieces among them that point to memory or files of others */
+    int failed;       /* -errno of the first failure, sticky */
+    bool watched;     /* in the loop */
+    bool readable;    /* a read may give something */
+    bool hangup;      /* the peer closed its sending half: read until 0 */
+    bool ended;       /* a read gave 0 */
+    bool nodelay;     /* TCP_NODELAY is set, or not to be had */
+    bool sent;        /* something was sent already */
 };
 
 /* fd is non-blocking and is taken.  Not in the loop yet: read first, perhaps it is all there. */
@@ -49,6 +50,8 @@ int stream_watch(struct stream *s);
 void stream_again(struct stream *s);
 /* Out of the loop, close, drop the output.  reset: RST, so that the kernel keeps nothing. */
 void stream_close(struct stream *s, bool reset);
+/* Forget the output; release functions run. */
+void stream_drop(struct stream *s);
 /* No more output: shutdown(SHUT_WR). */
 void stream_shutdown(struct stream *s);
 

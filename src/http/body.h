@@ -17,7 +17,8 @@ struct body {
     struct slice mem; /* all of it, unless it is in the file */
     int fd;           /* the file, or -1; offset is not to be relied on: pread, mmap, sendfile */
     bool present;     /* Content-Length was sent, 0 included, or the coding was chunked */
-    struct buf heap;  /* holds mem when mem is not part of the input */
+    bool in_heap;     /* heap holds mem; else mem is part of the input */
+    struct buf heap;
 };
 
 void body_init(struct body *b);

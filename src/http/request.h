@@ -109,15 +109,17 @@ struct request {
     /* The connection's. */
     enum req_phase phase;
     struct h1_conn *conn;
-    struct field room[REQUEST_FIELDS];
-    unsigned n_room;   /* places that fields has now */
-    uint64_t out_left; /* bytes of the announced body not given yet */
+    uint64_t out_left; /* bytes of the announced body that were not given yet */
     uint8_t framing;   /* enum response_framing */
     bool head_given;
+    bool head_open; /* its last fields and the empty line are still to be written */
     bool end_given;
-    bool expect_continue;
-    bool wants_close;
-    bool was_full;
+    bool wants_close;     /* the connection ends after this answer */
+    bool asks_keep_alive; /* HTTP/1.0 with Connection: keep-alive */
+    bool was_full;        /* the handler was told to wait */
+    bool eof_told;
+    unsigned n_room; /* places that fields has now */
+    struct field room[REQUEST_FIELDS];
 };
 
 /* From a pool; conn and limits are the caller's. */

@@ -41,10 +41,11 @@ int uri_decode(struct slice raw, char *room, struct slice *ret_text);
 /*
  * host_parse - check a Host field or an authority, give the name alone.
  *
- *   room       at least value.n bytes, used only when the name must be changed
+ *   room       at least value.n bytes, used only when the name must be changed; may be NULL
  *   ret_name   lower case, without port and without one trailing dot; IPv6 keeps its brackets
  *
- * 0, or -EBADMSG when the syntax is not uri-host [":" port].  Empty is fine and gives empty.
+ * 0, or -EBADMSG when the syntax is not uri-host [":" port], -ENOBUFS when room is NULL and needed.
+ * Empty is fine and gives empty.
  */
 int host_parse(struct slice value, char *room, struct slice *ret_name);
 
