@@ -107,9 +107,11 @@ compile_text(struct arena *a, struct slice text, enum pattern_text how, struct p
     p->pieces = arena_array(a, struct slice, stars + 1);
     if (p->pieces == NULL)
         return -ENOMEM;
-    if (text.n == 0)
+    if (text.n == 0) {
         p->n = 1;
-    while (rc == 0 && text.n > 0 && slice_split(&text, '*', &raw))
+        return 0;
+    }
+    while (rc == 0 && slice_split(&text, '*', &raw))
         rc = read_piece(a, raw, how, &p->pieces[p->n++], err);
     return rc;
 }
