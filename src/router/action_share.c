@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "http/response.h"
 #include "router/action.h"
 #include "router/file_send.h"
@@ -62,7 +63,7 @@ open_file(struct installed *in, struct slice path)
     if (rc == 0)
         rc = file_load(path, fd, &state, mime_find(in->conf->http.mime, path), &found.file);
     if (rc == 0) {
-        file_cache_put(&in->files, found.file);
+        file_cache_put(&in->files, found.file, clock_wall());
         return found;
     }
     found.status = status_of(rc);

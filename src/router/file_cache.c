@@ -76,9 +76,9 @@ file_cache_get(struct file_cache *c, struct slice path)
 }
 
 void
-file_cache_put(struct file_cache *c, struct file *f)
+file_cache_put(struct file_cache *c, struct file *f, time_t now)
 {
-    if (clock_wall() - (time_t)f->state.ctime_s <= RACY_S || weight(f) > c->limit_bytes)
+    if (now - (time_t)f->state.ctime_s <= RACY_S || weight(f) > c->limit_bytes)
         return;
     if (map_add(&c->map, f->path, f) < 0)
         return;

@@ -8,6 +8,8 @@
 #ifndef ROUTER_FILE_CACHE_H
 #define ROUTER_FILE_CACHE_H
 
+#include <time.h>
+
 #include "base/list.h"
 #include "base/map.h"
 #include "router/share_open.h"
@@ -51,8 +53,8 @@ struct file *file_cache_get(struct file_cache *c, struct slice path);
  */
 int file_load(struct slice path, int fd, const struct file_state *state, struct slice type,
               struct file **ret);
-/* Keep it, unless it changed too recently or is larger than it is worth. */
-void file_cache_put(struct file_cache *c, struct file *f);
+/* Keep it, unless it changed too recently (now: wall clock) or is larger than the cache. */
+void file_cache_put(struct file_cache *c, struct file *f, time_t now);
 
 void file_unref(struct file *f);
 
