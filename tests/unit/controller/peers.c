@@ -7,11 +7,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
+#include "ipc/status.h"
 
 static struct peers *the_peers; /* for on_gone, where the owner is all there is */
 
@@ -51,14 +54,49 @@ peers_result(struct channel *ch, struct message *m, enum msg_type type, uint32_t
     assert_int_equal(channel_send(ch, type, &result, NULL, 0, 0, m->serial), 0);
 }
 
+/* A listening socket at an address of the kernel's choice, kept in p->control. */
+static int
+open_control(struct peers *p)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un any = {.sun_family = AF_UNIX};
+
+    p->control_len = sizeof(p->control);
+    assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&p->control, &p->control_len), 0);
+    return fd;
+}
+
+static void
+status_answers(struct channel *ch, struct message *m, const void *p, size_t n)
+{
+    const struct msg_none none = {0};
+    int fd = fd_memfd_sealed("status", p, n);
+
+    assert_int_equal(channel_send(ch, MSG_STATUS, &none, &fd, 1, 0, m->serial), 0);
+}
+
 static void
 peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool refused)
 {
+    static const struct status_main nothing;
     const struct msg_launch *launch = m->payload;
+    const struct msg_open *open = m->payload;
+    const struct msg_result opened = {0};
 
     switch (m->type) {
     case MSG_OPEN:
-        peers_result(ch, m, MSG_OPENED, 0, refused);
+        if (open->kind == OPEN_CONTROL) {
+            int fd = open_control(p);
+
+            channel_send(ch, MSG_OPENED, &opened, &fd, 1, 0, m->serial);
+        } else {
+            peers_result(ch, m, MSG_OPENED, 0, refused);
+        }
+        break;
+    case MSG_STATUS_ASK:
+        status_answers(ch, m, &nothing, sizeof(nothing));
         break;
     case MSG_SAVE:
     case MSG_KEEP:
@@ -78,7 +116,6 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
     default:
         break;
     }
-    (void)p;
 }
 
 static void
@@ -92,7 +129,10 @@ peers_hear_main(struct channel *ch, struct message *m)
     switch (m->type) {
     case MSG_OPEN:
     case MSG_CLOSE:
-        snprintf(noted, sizeof(noted), "%s %s", msg_info[m->type].name, open->name);
+        if (open->kind == OPEN_CONTROL)
+            snprintf(noted, sizeof(noted), "OPEN control");
+        else
+            snprintf(noted, sizeof(noted), "%s %s", msg_info[m->type].name, open->name);
         break;
     case MSG_PROCESS_START:
     case MSG_PROCESS_STOP:
@@ -111,9 +151,15 @@ static void
 peers_hear_router(struct channel *ch, struct message *m)
 {
     struct peers *p = channel_owner(ch);
+    static const struct status_router numbers = {
+        .accepted = 5, .active = 1, .idle = 1, .closed = 3, .requests = 9};
     const struct msg_conf *conf = m->payload;
     char noted[64];
 
+    if (m->type == MSG_STATUS_ASK) {
+        status_answers(ch, m, &numbers, sizeof(numbers));
+        return;
+    }
     snprintf(noted, sizeof(noted), "%s%u %u", msg_info[m->type].name + strlen("CONF_"),
              channel_peer(ch)->index, conf->generation);
     peers_note(p, "%s; ", noted);

@@ -7,6 +7,9 @@
 #ifndef TESTS_CONTROLLER_PEERS_H
 #define TESTS_CONTROLLER_PEERS_H
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "ipc/dispatch.h"
 
 #define PEERS_ROUTERS 4
@@ -18,8 +21,10 @@ struct peers {
     struct channel *main;
     struct channel *routers[PEERS_ROUTERS];
     char story[4096];
-    const char *refuse; /* a noted message that is refused, or NULL */
-    const char *ignore; /* one that is never answered, or NULL */
+    const char *refuse;         /* a noted message that is refused, or NULL */
+    const char *ignore;         /* one that is never answered, or NULL */
+    struct sockaddr_un control; /* where OPEN_CONTROL listens */
+    socklen_t control_len;
 };
 
 /* role and on_peer_gone of the controller's side; sets p->main and p->task.parent. */
