@@ -229,6 +229,21 @@ on_request(struct request *req)
         api_missing(call);
 }
 
+/* What cannot be read is answered in JSON too. */
+static void
+on_refused(struct request *req, unsigned status)
+{
+    struct arena a;
+    struct json *body;
+
+    arena_init(&a, 0);
+    body = json_new(&a, JSON_OBJECT);
+    json_add(body, SLICE("error"), json_new_string(&a, SLICE("Invalid request.")));
+    json_add(body, SLICE("detail"), json_new_string(&a, slice_cstr(req->fault)));
+    respond(req, status, body);
+    arena_done(&a);
+}
+
 static const struct http_limits *
 limits_of(void *owner)
 {
@@ -240,4 +255,5 @@ limits_of(void *owner)
 const struct http_ops api_http_ops = {
     .limits = limits_of,
     .on_request = on_request,
+    .on_refused = on_refused,
 };

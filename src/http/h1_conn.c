@@ -182,7 +182,10 @@ refuse(struct h1_conn *c, enum h1_result error)
     c->refused = true;
     req->fault = h1_error_text(error);
     h1_move(c, H1_HANDLER);
-    response_error(req, h1_error_status(error));
+    if (c->server->ops->on_refused != NULL)
+        c->server->ops->on_refused(req, h1_error_status(error));
+    else
+        response_error(req, h1_error_status(error));
 }
 
 static void

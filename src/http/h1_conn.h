@@ -25,6 +25,8 @@ struct http_ops {
     void (*on_begin)(struct request *req);
     /* Head and body are whole.  Answer now or later; set req->handler and req->data. */
     void (*on_request)(struct request *req);
+    /* It cannot be read, req->fault says why: answer with that status.  NULL: the default page. */
+    void (*on_refused)(struct request *req, unsigned status);
     /* Answered, refused by the parser, or cut: status, body_sent, truncated and fault tell.  The
      * last use of req.  May be NULL. */
     void (*on_done)(struct request *req);

@@ -197,6 +197,8 @@ read_host(struct request *req, struct slice value)
 static enum h1_result
 judge_host(struct request *req, const struct walk *w, struct slice authority)
 {
+    if (req->limits->ignore_host)
+        return H1_OK;
     if (!(w->seen & ONE_HOST) && req->minor > 0)
         return H1_NO_HOST;
     if (!read_host(req, w->host) || (authority.n > 0 && !read_host(req, authority)))

@@ -187,7 +187,7 @@ h1_write_framing(struct request *req)
         at = put_u64(at, (uint64_t)req->content_length);
         at = PUT_LITERAL(at, "\r\n");
     }
-    if (!req->keep_alive && (req->minor > 0 || req->conn->refused))
+    if (!req->keep_alive && (req->minor > 0 || req->wants_close || req->conn->refused))
         at = PUT_LITERAL(at, "Connection: close\r\n");
     else if (req->keep_alive && req->minor == 0)
         at = PUT_LITERAL(at, "Connection: keep-alive\r\n");

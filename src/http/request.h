@@ -35,6 +35,7 @@ struct http_limits {
     struct slice server;   /* value of Server; empty: none */
     bool discard_unsafe_fields;
     bool chunked_transform;
+    bool ignore_host; /* not asked for, not checked */
 };
 
 /* The documented defaults; server is empty. */

@@ -226,8 +226,39 @@ what_cannot_be_done_changes_nothing(void **state)
     answers("DELETE", "/config/routes/0", "", "404", "Value doesn't exist.");
     answers("PATCH", "/config", "", "405", "Method isn't allowed.");
     answers("DELETE", "/status", "", "405", "Invalid method.");
-    answers("GET", "/config/../..", "", "400", "\"error\"");
     assert_string_equal(peers.story, "");
+}
+
+static void
+what_cannot_be_read_is_answered_in_json(void **state)
+{
+    static const char nonsense[] = "NONSENSE\r\n\r\n";
+    int fd;
+
+    (void)state;
+    boot(NULL);
+    answers("GET", "/config/../..", "", "400", "{\r\n\t\"error\": \"Invalid request.\"");
+    fd = connect_control();
+    assert_int_equal(fd_write_all(fd, nonsense, strlen(nonsense)), 0);
+    assert_non_null(strstr(answer(fd), "{\r\n\t\"error\": \"Invalid request.\""));
+    close(fd);
+}
+
+static void
+an_old_client_without_host_is_served_and_told_that_the_connection_closes(void **state)
+{
+    static const char request[] = "GET /config/routes HTTP/1.0\r\n\r\n";
+    const char *text;
+    int fd;
+
+    (void)state;
+    boot(NULL);
+    fd = connect_control();
+    assert_int_equal(fd_write_all(fd, request, strlen(request)), 0);
+    text = answer(fd);
+    assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\n"));
+    assert_non_null(strstr(text, "\r\nConnection: close\r\n\r\n[]\r\n"));
+    close(fd);
 }
 
 static void
@@ -352,6 +383,8 @@ main(void)
         A_TEST(one_that_cannot_be_applied_is_reported_and_the_default_is_served),
         A_TEST(changes_are_made_by_put_post_and_delete),
         A_TEST(what_cannot_be_done_changes_nothing),
+        A_TEST(what_cannot_be_read_is_answered_in_json),
+        A_TEST(an_old_client_without_host_is_served_and_told_that_the_connection_closes),
         A_TEST(a_fault_is_located),
         A_TEST(a_change_that_fails_says_which_step_and_why),
         A_TEST(reads_go_on_while_a_change_waits),
