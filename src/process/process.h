@@ -44,6 +44,7 @@ struct process {
     struct restart_history restarts;
     int64_t forked_ms;
     bool no_respawn;    /* stopped on purpose */
+    bool failed;        /* this start said why it failed */
     bool was_ready;     /* some start of it came to READY */
     uint32_t asked;     /* serial of the question that its start will answer, or 0 */
     struct timer timer; /* the parent's: next start, or end of patience */

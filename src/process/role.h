@@ -85,6 +85,7 @@ struct br_role {
     bool confined;     /* no new privileges, no capabilities, no core, not traceable by its user */
     bool numbered;     /* there are several: the name in logs has the index behind it */
     enum role_wakes wakes;
+    unsigned leaves; /* graceful quit: all of 1 are gone before 2 are told to drain, and so on */
 
     /* In the parent, right before fork: descriptors and data for the child into process->keep. */
     int (*prefork)(struct task *task, struct process *process, struct br_err *err);

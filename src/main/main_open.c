@@ -1,0 +1,308 @@
+/*
+ * main_open.c - listening sockets and access logs by name, kept from the controller's OPEN to its
+ * CLOSE.
+ *
+ *   controller: OPEN name -> bound once, errors are known; main keeps the socket for its own life,
+ *                            so that what waits in its queue outlives every router
+ *   router:     OPEN name -> a copy; only of what the controller has asked for, so that a router
+ *                            taken over by a stranger can make main open nothing new
+ *   controller: CLOSE name -> closed, a Unix socket's file is removed
+ *
+ * A controller that came after another one begins with OPEN for all that its configuration needs,
+ * and asks for the control socket when it is done: what only its predecessor wanted is closed then.
+ */
+#include "main/main_open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "event/listener.h"
+#include "main/main_control.h"
+
+#define OPENED_MAX  1024
+#define UNIX_PREFIX "unix:"
+
+struct opened {
+    struct list link;
+    enum open_kind kind;
+    int fd; /* OPEN_LISTENER; access logs are opened anew for each asker, since files rotate */
+    int backlog;
+    pid_t wanted_by; /* the controller that asked last */
+    char name[sizeof(((struct msg_open *)NULL)->name)];
+};
+
+static struct opened *
+find(struct main *m, enum open_kind kind, const char *name)
+{
+    struct opened *o;
+
+    list_foreach (o, &m->opened, link)
+        if (o->kind == kind && strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}
+
+static unsigned
+count(const struct main *m)
+{
+    const struct opened *o;
+    unsigned n = 0;
+
+    list_foreach (o, &m->opened, link)
+        n++;
+    return n;
+}
+
+static void
+forget(struct opened *o)
+{
+    const char *path = o->name + sizeof(UNIX_PREFIX) - 1;
+
+    if (o->fd >= 0 && strncmp(o->name, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0 && *path != '@')
+        unlink(path);
+    fd_close(&o->fd);
+    list_del(&o->link);
+    free(o);
+}
+
+/*
+ * The standard streams by name are those of main, also where they are sockets or pipes, which
+ * cannot be opened by path.  A FIFO without a reader is an error, and no writer ever waits.
+ */
+static int
+open_log(const char *path, int *ret_fd, struct br_err *err)
+{
+    int fd;
+
+    if (strcmp(path, "/dev/stdout") == 0)
+        fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    else if (strcmp(path, "/dev/stderr") == 0)
+        fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    else
+        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (fd < 0)
+        return br_fail(err, -errno, "cannot open \"%s\"", path);
+    *ret_fd = fd;
+    return 0;
+}
+
+static int
+open_new(struct opened *o, int backlog, struct br_err *err)
+{
+    br_cleanup(fd_closep) int log = -1;
+
+    if (o->kind == OPEN_LISTENER)
+        return listener_open(o->name, backlog, &o->fd, err);
+    return open_log(o->name, &log, err);
+}
+
+/* The controller wants it: open unless it is. */
+static int
+want(struct main *m, const struct msg_open *order, pid_t pid, struct br_err *err)
+{
+    enum open_kind kind = (enum open_kind)order->kind;
+    struct opened *o = find(m, kind, order->name);
+    int rc;
+
+    if (o != NULL) {
+        if (o->kind == OPEN_LISTENER && o->backlog != order->value &&
+            listen(o->fd, order->value < 0 ? INT32_MAX : order->value) < 0)
+            return br_fail(err, -errno, "cannot listen on \"%s\"", o->name);
+        o->backlog = order->value;
+        o->wanted_by = pid;
+        return 0;
+    }
+    if (count(m) == OPENED_MAX)
+        return br_fail(err, -EMFILE, "more than %d listeners and logs", OPENED_MAX);
+    o = calloc(1, sizeof(*o));
+    if (o == NULL)
+        return br_fail(err, -ENOMEM, "cannot open \"%s\"", order->name);
+    *o = (struct opened){.kind = kind, .fd = -1, .backlog = order->value, .wanted_by = pid};
+    strcpy(o->name, order->name);
+    list_init(&o->link);
+    rc = open_new(o, order->value, err);
+    if (rc < 0) {
+        free(o);
+        return rc;
+    }
+    list_add_tail(&m->opened, &o->link);
+    return 0;
+}
+
+static int
+copy(int fd, const char *name, int *ret_fd, struct br_err *err)
+{
+    int dup = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (dup < 0)
+        return br_fail(err, -errno, "cannot pass on \"%s\"", name);
+    *ret_fd = dup;
+    return 0;
+}
+
+/* A copy for a router. */
+static int
+give(struct main *m, const struct msg_open *order, int *ret_fd, struct br_err *err)
+{
+    const struct opened *o = find(m, (enum open_kind)order->kind, order->name);
+
+    if (o == NULL)
+        return br_fail(err, -EACCES, "\"%s\" is nothing that the controller has asked for",
+                       order->name);
+    if (o->kind == OPEN_ACCESS_LOG)
+        return open_log(o->name, ret_fd, err);
+    return copy(o->fd, o->name, ret_fd, err);
+}
+
+/* What only an earlier controller wanted. */
+static void
+sweep(struct main *m, pid_t controller)
+{
+    struct opened *o, *next;
+
+    list_foreach_safe (o, next, &m->opened, link) {
+        if (o->wanted_by == controller)
+            continue;
+        br_log(LOG_NOTICE, "\"%s\" is not wanted any more", o->name);
+        forget(o);
+    }
+}
+
+static int
+give_control(struct main *m, pid_t controller, int *ret_fd, struct br_err *err)
+{
+    int rc = 0;
+
+    if (m->task.settings->control == NULL)
+        return br_fail(err, -EINVAL, "there is no control address");
+    if (m->control_fd < 0)
+        rc = main_control_open(m->task.settings, &m->control_fd, err);
+    if (rc == 0)
+        rc = copy(m->control_fd, m->task.settings->control, ret_fd, err);
+    if (rc == 0)
+        sweep(m, controller);
+    return rc;
+}
+
+/* Who may close decides what is open, and needs no copy of it. */
+static int
+serve(struct main *m, const struct channel *ch, const struct msg_open *order, int *ret_fd,
+      struct br_err *err)
+{
+    const struct peer *peer = channel_peer(ch);
+    bool decides = message_may(MSG_CLOSE, peer->role, ROLE_MAIN);
+
+    switch (order->kind) {
+    case OPEN_LISTENER:
+    case OPEN_ACCESS_LOG:
+        return decides ? want(m, order, peer->pid, err) : give(m, order, ret_fd, err);
+    case OPEN_CONTROL:
+        if (decides)
+            return give_control(m, peer->pid, ret_fd, err);
+        return br_fail(err, -EACCES, "the control socket is the controller's");
+    default:
+        return br_fail(err, -EINVAL, "there is nothing of kind %u to open", order->kind);
+    }
+}
+
+static struct msg_result
+result(int rc, const struct br_err *err)
+{
+    struct msg_result r = {.rc = rc < 0 ? rc : 0};
+
+    if (rc < 0)
+        memcpy(r.text, err->text, br_min(sizeof(r.text), sizeof(err->text)));
+    return r;
+}
+
+void
+main_on_open(struct task *task, struct channel *ch, struct message *msg)
+{
+    const struct msg_open *order = msg->payload;
+    struct main *m = main_of(task);
+    struct br_err err = BR_ERR_NONE;
+    int fd = -1;
+    int rc = serve(m, ch, order, &fd, &err);
+    struct msg_result r = result(rc, &err);
+
+    if (rc < 0)
+        br_log(LOG_ERROR, "%s", err.text);
+    dispatch_reply(ch, msg, MSG_OPENED, &r, &fd, fd >= 0 ? 1 : 0);
+    if (rc < 0 && order->kind == OPEN_CONTROL && m->phase == MAIN_STARTING)
+        main_give_up(m, "%s", err.text);
+    main_check_running(m);
+}
+
+void
+main_on_close(struct task *task, br_unused struct channel *ch, struct message *msg)
+{
+    const struct msg_open *order = msg->payload;
+    struct opened *o = find(main_of(task), (enum open_kind)order->kind, order->name);
+
+    if (o != NULL)
+        forget(o);
+}
+
+static int
+check_store(const struct main *m, const struct msg_open *order, struct br_err *err)
+{
+    if (order->kind != OPEN_CONF)
+        return br_fail(err, -EINVAL, "there is nothing of kind %u to save", order->kind);
+    if (m->store.dir < 0)
+        return br_fail(err, -ENOENT, "there is no state directory");
+    return 0;
+}
+
+static void
+done(struct channel *ch, const struct message *msg, int rc, const struct br_err *err)
+{
+    struct msg_result r = result(rc, err);
+
+    if (rc < 0)
+        br_log(LOG_ALERT, "%s", err->text);
+    dispatch_reply(ch, msg, MSG_DONE, &r, NULL, 0);
+}
+
+void
+main_on_save(struct task *task, struct channel *ch, struct message *msg)
+{
+    struct main *m = main_of(task);
+    struct br_err err = BR_ERR_NONE;
+    int rc = check_store(m, msg->payload, &err);
+
+    if (rc == 0 && !fd_is_sealed(msg->fds[0]))
+        rc = br_fail(&err, -EBADMSG, "what shall be saved is no sealed memory file");
+    if (rc == 0)
+        rc = conf_store_save(&m->store, msg->fds[0], &err);
+    done(ch, msg, rc, &err);
+}
+
+void
+main_on_keep(struct task *task, struct channel *ch, struct message *msg)
+{
+    struct main *m = main_of(task);
+    struct br_err err = BR_ERR_NONE;
+    int rc = check_store(m, msg->payload, &err);
+
+    if (rc == 0)
+        rc = conf_store_keep(&m->store, BROOD_VERSION_NUMBER, &err);
+    done(ch, msg, rc, &err);
+}
+
+void
+main_open_done(struct main *m)
+{
+    struct opened *o, *next;
+
+    list_foreach_safe (o, next, &m->opened, link)
+        forget(o);
+    if (m->control_fd >= 0)
+        main_control_close(m->task.settings, &m->control_fd);
+}

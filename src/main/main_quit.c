@@ -1,0 +1,170 @@
+/*
+ * main_quit.c - the end: of one child, and of all.
+ *
+ *   QUIT:  DRAIN to all with leaves = 1 (routers) -> gone -> leaves = 2 (prototypes) -> gone -> …
+ *   TERM:  STOP to all -> MAIN_STOP_MS -> SIGKILL to what is left -> gone
+ *
+ * main leaves only when its roster is empty, so that nobody ever runs without supervision; what
+ * is left when the time for draining is over is stopped, what is left then is killed.
+ */
+#include "main/main_quit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ipc/messages.h"
+#include "main/main_lines.h"
+
+/* Time for its last words beyond what it was granted. */
+#define SLACK_MS 1000
+
+void
+main_kill(br_unused struct main *m, struct process *p)
+{
+    if (p->child.pidfd >= 0 &&
+        syscall(SYS_pidfd_send_signal, p->child.pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+        br_log(LOG_ALERT, "cannot kill process %d: %s", (int)p->pid, strerror(errno));
+}
+
+static void
+overdue(struct timer *t)
+{
+    struct process *p = container_of(t, struct process, timer);
+
+    br_log(LOG_ERROR, "%s (process %d) did not finish in time and is killed", process_name(p),
+           (int)p->pid);
+    main_kill(main_of(p->task), p);
+}
+
+static unsigned
+grace_ms(const struct main *m)
+{
+    return m->task.settings->grace_ms;
+}
+
+void
+main_retire(struct main *m, struct process *p)
+{
+    struct msg_drain drain = {.grace_ms = grace_ms(m)};
+
+    p->no_respawn = true;
+    switch (p->life.state) {
+    case PROC_REQUESTED:
+    case PROC_GONE:
+        roster_free(&m->children, p);
+        break;
+    case PROC_FORKED:
+    case PROC_CREATED:
+        main_kill(m, p);
+        break;
+    case PROC_READY:
+        lifecycle_move(&p->life, PROC_DRAINING, process_name(p));
+        main_tell(m, p, MSG_DRAIN, &drain, NULL, 0);
+        timer_init(&p->timer, overdue);
+        loop_timer(m->task.loop, &p->timer, (int64_t)grace_ms(m) + SLACK_MS);
+        break;
+    case PROC_DRAINING:
+    case PROC_STATES:
+        break;
+    }
+}
+
+/* The lowest br_role.leaves among those that are left. */
+static unsigned
+next_turn(const struct main *m)
+{
+    const struct process *p;
+    unsigned turn = UINT32_MAX;
+
+    list_foreach (p, &m->children.all, link)
+        turn = br_min(turn, p->role->leaves);
+    return turn;
+}
+
+void
+main_quit_step(struct main *m)
+{
+    unsigned turn = next_turn(m);
+    struct process *p, *next;
+
+    if (m->phase == MAIN_DRAINING)
+        list_foreach_safe (p, next, &m->children.all, link)
+            if (p->role->leaves == turn)
+                main_retire(m, p);
+    if (list_empty(&m->children.all))
+        loop_stop(m->task.loop);
+}
+
+void
+main_drain(struct main *m)
+{
+    if (main_move(m, MAIN_DRAINING) < 0)
+        return;
+    loop_timer(m->task.loop, &m->patience, grace_ms(m));
+    main_quit_step(m);
+}
+
+static void
+kill_all(struct main *m)
+{
+    struct process *p;
+
+    list_foreach (p, &m->children.all, link)
+        main_kill(m, p);
+}
+
+static void
+stop_one(struct main *m, struct process *p)
+{
+    switch (p->life.state) {
+    case PROC_REQUESTED:
+    case PROC_GONE:
+        roster_free(&m->children, p);
+        break;
+    case PROC_FORKED:
+    case PROC_CREATED:
+        main_kill(m, p);
+        break;
+    case PROC_READY:
+    case PROC_DRAINING:
+        loop_timer_cancel(m->task.loop, &p->timer);
+        main_tell(m, p, MSG_STOP, NULL, NULL, 0);
+        break;
+    case PROC_STATES:
+        break;
+    }
+}
+
+void
+main_stop(struct main *m)
+{
+    struct process *p, *next;
+
+    if (main_move(m, MAIN_STOPPING) < 0) {
+        kill_all(m);
+        return;
+    }
+    loop_timer(m->task.loop, &m->patience, MAIN_STOP_MS);
+    list_foreach_safe (p, next, &m->children.all, link)
+        stop_one(m, p);
+    main_quit_step(m);
+}
+
+void
+main_out_of_patience(struct timer *t)
+{
+    struct main *m = container_of(t, struct main, patience);
+
+    if (m->phase == MAIN_DRAINING) {
+        br_log(LOG_ERROR, "not everybody finished in %u ms: stopping", grace_ms(m));
+        main_stop(m);
+        return;
+    }
+    br_log(LOG_ERROR, "%u processes did not leave in %d ms: killing them", m->children.n,
+           MAIN_STOP_MS);
+    kill_all(m);
+}

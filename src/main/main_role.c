@@ -1,0 +1,332 @@
+/*
+ * main_role.c - main's life: start, signals, numbers, end.
+ *
+ *   STARTING: discovery -> MODULES -> controller, routers -> all ready, control socket listens
+ *   RUNNING:  main_spawn forks and respawns, main_lines introduces, main_open opens and saves
+ *   DRAINING, STOPPING: main_quit
+ *
+ * Nothing here knows HTTP, JSON, or what a role is for: rows of the role table and of the message
+ * table say who is started, who is told what, and in which order they leave.
+ */
+#include "main/main_role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "ipc/status.h"
+#include "main/main_lines.h"
+#include "main/main_open.h"
+#include "main/main_quit.h"
+#include "main/main_spawn.h"
+#include "main/main_state.h"
+#include "process/logfile.h"
+#include "process/title.h"
+
+static const char *const phase_names[MAIN_PHASES] = {
+    [MAIN_STARTING] = "STARTING",
+    [MAIN_RUNNING] = "RUNNING",
+    [MAIN_DRAINING] = "DRAINING",
+    [MAIN_STOPPING] = "STOPPING",
+};
+
+int
+main_move(struct main *m, enum main_phase to)
+{
+    if (to <= m->phase)
+        return -EPROTO;
+    br_log(LOG_DEBUG, "main: %s -> %s", phase_names[m->phase], phase_names[to]);
+    m->phase = to;
+    return 0;
+}
+
+/* Tell the process that waits for our start, once.  The pipe is closed by its owner's exit. */
+static void
+tell_waiting(struct main *m, const char *text)
+{
+    if (m->task.settings->ready_fd >= 0 && m->phase == MAIN_STARTING)
+        fd_write_all(m->task.settings->ready_fd, text, strlen(text));
+}
+
+void
+main_check_running(struct main *m)
+{
+    struct process *p;
+
+    if (m->phase != MAIN_STARTING || m->modules_fd < 0)
+        return;
+    if (m->control_fd < 0 && m->task.settings->control != NULL)
+        return;
+    list_foreach (p, &m->children.all, link)
+        if (p->role->respawn == RESPAWN_ALWAYS && p->role->user != USER_CARD && !p->was_ready)
+            return;
+    tell_waiting(m, "\n");
+    main_move(m, MAIN_RUNNING);
+    br_log(LOG_NOTICE, "brood is ready");
+}
+
+void
+main_give_up(struct main *m, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    br_log(LOG_ALERT, "%s", text);
+    tell_waiting(m, text);
+    m->exit_code = 1;
+    main_stop(m);
+}
+
+/* --- messages --- */
+
+static void
+on_modules(struct task *task, br_unused struct channel *ch, struct message *msg)
+{
+    struct main *m = main_of(task);
+
+    if (m->modules_fd >= 0 || m->phase != MAIN_STARTING)
+        return;
+    m->modules_fd = fd_take(&msg->fds[0]);
+    main_start_core(m);
+}
+
+static void
+fill_status(const struct process *p, struct status_process *ret)
+{
+    *ret = (struct status_process){
+        .pid = p->pid,
+        .role = p->role->id,
+        .index = p->index,
+        .launch = p->launch,
+        .state = p->life.state,
+        .restarts = p->restarts.total,
+        .age_ms = p->pid != 0 ? (uint64_t)br_max(clock_ms() - p->forked_ms, 0) : 0,
+    };
+}
+
+static int
+status_fd(struct main *m)
+{
+    struct status_main head = {.n_processes = m->children.n};
+    struct status_process row;
+    struct process *p;
+    struct buf b;
+    int fd;
+
+    buf_init(&b, sizeof(head) + m->children.n * sizeof(row));
+    buf_append(&b, &head, sizeof(head));
+    list_foreach (p, &m->children.all, link) {
+        fill_status(p, &row);
+        buf_append(&b, &row, sizeof(row));
+    }
+    fd = b.error != 0 ? b.error : fd_memfd_sealed("brood-status", b.p, b.n);
+    buf_done(&b);
+    return fd;
+}
+
+static void
+on_status_ask(struct task *task, struct channel *ch, struct message *msg)
+{
+    int fd = status_fd(main_of(task));
+
+    if (fd < 0) {
+        br_log(LOG_ERROR, "cannot give the numbers of processes: %s", strerror(-fd));
+        return; /* the asker has a deadline */
+    }
+    dispatch_reply(ch, msg, MSG_STATUS, NULL, &fd, 1);
+}
+
+const struct msg_handler main_messages[] = {
+    {MSG_PROCESS_START, main_on_process_start},
+    {MSG_PROCESS_STOP, main_on_process_stop},
+    {MSG_PROCESS_CREATED, main_on_created},
+    {MSG_PROCESS_READY, main_on_ready},
+    {MSG_PROCESS_FAILED, main_on_failed},
+    {MSG_MODULES, on_modules},
+    {MSG_OPEN, main_on_open},
+    {MSG_CLOSE, main_on_close},
+    {MSG_SAVE, main_on_save},
+    {MSG_KEEP, main_on_keep},
+    {MSG_STATUS_ASK, on_status_ask},
+    {0},
+};
+
+/* --- signals --- */
+
+static void
+reopen_logs(struct main *m)
+{
+    struct br_err err = BR_ERR_NONE;
+    int fd = -1;
+    int rc = 0;
+
+    if (m->task.settings->log_path != NULL)
+        rc = logfile_open(m->task.settings->log_path, &fd, &err);
+    if (rc == 0 && fd >= 0)
+        rc = logfile_adopt(fd);
+    fd_close(&fd);
+    if (rc < 0)
+        br_log(LOG_ERROR, "logs stay as they are: %s", err.rc != 0 ? err.text : strerror(-rc));
+    else
+        main_tell_logs(m);
+}
+
+static void
+reload(struct main *m)
+{
+    if (m->task.settings->config_path == NULL)
+        br_log(LOG_NOTICE, "nothing to reload: the configuration did not come from a file");
+    else
+        main_tell_stored(m);
+}
+
+static void
+on_signal(void *arg, const struct signalfd_siginfo *info)
+{
+    struct main *m = arg;
+    int sig = (int)info->ssi_signo;
+
+    br_log(LOG_NOTICE, "signal %d (SIG%s) received from process %u", sig, sigabbrev_np(sig),
+           info->ssi_pid);
+    switch (sig) {
+    case SIGTERM:
+    case SIGINT:
+        main_stop(m);
+        break;
+    case SIGQUIT:
+        main_drain(m);
+        break;
+    case SIGUSR1:
+        reopen_logs(m);
+        break;
+    case SIGHUP:
+        reload(m);
+        break;
+    default:
+        br_log(LOG_NOTICE, "signal %d means nothing to brood", sig);
+    }
+}
+
+static int
+take_signals(struct main *m)
+{
+    static const int ours[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < array_len(ours); i++)
+        sigaddset(&set, ours[i]);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would take the children's status away */
+    return loop_signals(m->task.loop, &set, on_signal, m);
+}
+
+/* --- start and end --- */
+
+static int
+make_wakefds(struct main *m)
+{
+    for (unsigned i = 0; i < m->task.settings->routers; i++) {
+        m->wakefds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (m->wakefds[i] < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+static int
+main_open_all(struct main *m, struct br_err *err)
+{
+    int rc;
+
+    m->task.loop = loop_new();
+    if (m->task.loop == NULL)
+        return br_fail(err, -errno, "no event loop");
+    m->task.dispatch = dispatch_new(&m->task);
+    if (m->task.dispatch == NULL)
+        return br_fail(err, -ENOMEM, "dispatch");
+    rc = take_signals(m);
+    if (rc == 0)
+        rc = make_wakefds(m);
+    if (rc < 0)
+        return br_fail(err, rc, "cannot prepare main");
+    if (m->task.settings->state_dir == NULL)
+        return 0;
+    return conf_store_open(&m->store, m->task.settings->state_dir, err);
+}
+
+static void
+main_close_all(struct main *m)
+{
+    struct process *p, *next;
+
+    list_foreach_safe (p, next, &m->children.all, link)
+        roster_free(&m->children, p);
+    main_open_done(m);
+    if (m->store.dir >= 0)
+        conf_store_close(&m->store);
+    fd_close(&m->modules_fd);
+    for (unsigned i = 0; i < MAIN_ROUTERS_MAX; i++)
+        fd_close(&m->wakefds[i]);
+    if (m->task.loop != NULL)
+        loop_timer_cancel(m->task.loop, &m->patience);
+    if (m->task.dispatch != NULL)
+        dispatch_free(m->task.dispatch);
+    loop_free(m->task.loop);
+}
+
+static void
+set_title(const struct settings *settings)
+{
+    if (settings->title_args != NULL)
+        title_set("brood: main [%s]", settings->title_args);
+    else
+        title_set("brood: main");
+}
+
+int
+main_run(const struct settings *settings, const struct br_role *const roles[ROLES])
+{
+    struct main m = {
+        .task = {.role = roles[ROLE_MAIN], .settings = settings},
+        .roles = roles,
+        .phase = MAIN_STARTING,
+        .modules_fd = -1,
+        .store = {.dir = -1},
+        .control_fd = -1,
+    };
+    struct br_err err = BR_ERR_NONE;
+
+    m.task.data = &m;
+    roster_init(&m.children);
+    list_init(&m.opened);
+    timer_init(&m.patience, main_out_of_patience);
+    for (unsigned i = 0; i < MAIN_ROUTERS_MAX; i++)
+        m.wakefds[i] = -1;
+    clock_update();
+    set_title(settings);
+    if (main_open_all(&m, &err) < 0) {
+        br_log(LOG_ALERT, "%s", err.text);
+        tell_waiting(&m, err.text);
+        m.exit_code = 1;
+    } else {
+        main_start_discovery(&m);
+        if (!loop_stopped(m.task.loop))
+            loop_run(m.task.loop);
+    }
+    main_close_all(&m);
+    br_log(LOG_NOTICE, "brood exits with code %d", m.exit_code);
+    return m.exit_code;
+}

@@ -1,0 +1,446 @@
+/*
+ * main_spawn.c - births and rebirths.
+ *
+ *   core roles:  fork -> READY -> … -> dead -> back-off -> fork
+ *   a launch:    PROCESS_START(card) -> instance 1 -> READY -> answer
+ *                                            \-> failed before it was ever ready: answer, forgotten
+ *                 dead after it was ready -> back-off -> instance 2, from the same card
+ *
+ * One struct process serves all starts of a core role or a launch: a rebirth needs no memory of
+ * main's own.  What cannot be forked for now (EAGAIN, EMFILE, ENOMEM) is tried again by the
+ * same back-off as what dies at once.
+ */
+#include "main/main_spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "ipc/spawn.h"
+#include "main/main_lines.h"
+#include "main/main_quit.h"
+
+/* While brood starts: a core role that dies so often in a row will not come up. */
+#define QUICK_DEATHS_MAX 5
+
+static void start(struct main *m, struct process *p);
+
+static struct main *
+main_of_process(struct process *p)
+{
+    return main_of(p->task);
+}
+
+/* --- what is said of a start --- */
+
+static struct channel *
+controller_line(struct main *m)
+{
+    return dispatch_find(m->task.dispatch, ROLE_CONTROLLER, 0);
+}
+
+/* The answer to the PROCESS_START that p came from, once. */
+static void
+answer(struct main *m, struct process *p, enum msg_type type, const void *payload)
+{
+    struct channel *ch = controller_line(m);
+    struct message question = {.serial = p->asked};
+
+    p->asked = 0;
+    if (ch != NULL)
+        dispatch_reply(ch, &question, type, payload, NULL, 0);
+}
+
+static struct msg_failed
+failure(const struct process *p, int rc, const char *text)
+{
+    struct msg_failed failed = {.process = main_about(p, 0), .rc = rc};
+
+    snprintf(failed.text, sizeof(failed.text), "%s", text);
+    return failed;
+}
+
+/* p's start failed: who asked for it is told, or all who counted on it. */
+static void
+report_failure(struct main *m, struct process *p, int rc, const char *text)
+{
+    struct msg_failed failed = failure(p, rc, text);
+
+    p->failed = true;
+    br_log(LOG_ERROR, "%s failed: %s", process_name(p), failed.text);
+    if (p->asked != 0)
+        answer(m, p, MSG_PROCESS_FAILED, &failed);
+    else if (p->launch != 0 && p->was_ready)
+        main_tell_failed(m, &failed);
+}
+
+/* --- starting --- */
+
+static int
+keep_copy(struct process *p, const char *name, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    return copy < 0 ? -errno : process_keep(p, name, copy);
+}
+
+static int
+keep_wakes(struct main *m, struct process *p)
+{
+    unsigned n = m->task.settings->routers;
+    char name[24];
+    int rc = 0;
+
+    for (unsigned i = 0; i < n && rc == 0; i++) {
+        if (p->role->wakes == WAKES_NONE || (p->role->wakes == WAKES_OWN && i != p->index))
+            continue;
+        snprintf(name, sizeof(name), "wake%u", i);
+        rc = keep_copy(p, name, m->wakefds[i]);
+    }
+    return rc;
+}
+
+static int
+keep_all(struct main *m, struct process *p, struct br_err *err)
+{
+    int rc = keep_wakes(m, p);
+
+    if (rc == 0 && p->card_fd >= 0)
+        rc = keep_copy(p, "card", p->card_fd);
+    return rc < 0 ? br_fail(err, rc, "cannot keep descriptors for it") : 0;
+}
+
+static void
+start_again(struct timer *t)
+{
+    struct process *p = container_of(t, struct process, timer);
+
+    start(main_of_process(p), p);
+}
+
+/* After a death or a start that could not even fork: again later, or never. */
+static void
+retry(struct main *m, struct process *p, int64_t lived_ms)
+{
+    int64_t delay_ms = restart_after(p->role->respawn, &p->restarts, lived_ms);
+
+    if (delay_ms < 0) {
+        roster_free(&m->children, p);
+        return;
+    }
+    if (m->phase == MAIN_STARTING && p->launch == 0 && p->restarts.quick > QUICK_DEATHS_MAX) {
+        main_give_up(m, "%s does not come up", process_name(p));
+        return;
+    }
+    if (delay_ms > 0)
+        br_log(LOG_WARN, "%s starts again in %d ms", process_name(p), (int)delay_ms);
+    lifecycle_begin(&p->life);
+    timer_init(&p->timer, start_again);
+    loop_timer(m->task.loop, &p->timer, delay_ms);
+}
+
+static void
+start_failed(struct main *m, struct process *p, const struct br_err *err)
+{
+    process_unkeep(p);
+    report_failure(m, p, err->rc, err->text);
+    if (p->launch != 0 && !p->was_ready)
+        roster_free(&m->children, p);
+    else if (p->role->respawn == RESPAWN_NEVER)
+        main_give_up(m, "cannot start %s: %s", process_name(p), err->text);
+    else
+        retry(m, p, 0);
+}
+
+static void died(struct task *task, struct process *p, int status);
+
+static void
+start(struct main *m, struct process *p)
+{
+    static const struct spawn_how how = {.on_death = died};
+    struct br_err err = BR_ERR_NONE;
+    int rc;
+
+    p->task = &m->task;
+    p->loop = m->task.loop;
+    p->failed = false;
+    p->instance++;
+    rc = keep_all(m, p, &err);
+    if (rc == 0)
+        rc = spawn(&m->task, p, &how, &err);
+    if (rc < 0) {
+        err.rc = rc;
+        start_failed(m, p, &err);
+    }
+}
+
+static struct process *
+request(struct main *m, enum role_id role, uint32_t index)
+{
+    struct process *p = roster_new(&m->children, m->roles[role]);
+
+    if (p != NULL)
+        p->index = index;
+    return p;
+}
+
+void
+main_start_discovery(struct main *m)
+{
+    struct process *p = request(m, ROLE_DISCOVERY, 0);
+
+    if (p == NULL)
+        main_give_up(m, "no memory to begin with");
+    else
+        start(m, p);
+}
+
+void
+main_start_core(struct main *m)
+{
+    for (enum role_id id = 0; id < ROLES; id++) {
+        const struct br_role *role = m->roles[id];
+        unsigned n;
+
+        if (role == NULL || id == ROLE_MAIN || role->parent != ROLE_MAIN ||
+            role->respawn != RESPAWN_ALWAYS || role->user == USER_CARD)
+            continue;
+        n = role->numbered ? m->task.settings->routers : 1;
+        for (uint32_t i = 0; i < n && m->phase == MAIN_STARTING; i++) {
+            struct process *p = request(m, id, i);
+
+            if (p != NULL)
+                start(m, p);
+            else
+                main_give_up(m, "no memory to begin with");
+        }
+    }
+}
+
+/* --- dying --- */
+
+static void
+log_death(struct process *p, int status)
+{
+    if (WIFSIGNALED(status))
+        br_log(p->no_respawn ? LOG_NOTICE : LOG_ALERT, "%s: process %d exited on signal %d%s",
+               process_name(p), (int)p->pid, WTERMSIG(status),
+               WCOREDUMP(status) ? " (core dumped)" : "");
+    else
+        br_log(LOG_NOTICE, "%s: process %d exited with code %d", process_name(p), (int)p->pid,
+               WEXITSTATUS(status));
+}
+
+/* It died in its setup and did not say why. */
+static void
+report_silent_death(struct main *m, struct process *p, int status)
+{
+    char text[160];
+
+    if (WIFSIGNALED(status))
+        snprintf(text, sizeof(text),
+                 "process %d was killed by signal %d (SIG%s) before it was ready", (int)p->pid,
+                 WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
+    else
+        snprintf(text, sizeof(text), "process %d exited with code %d before it was ready",
+                 (int)p->pid, WEXITSTATUS(status));
+    report_failure(m, p, -ECHILD, text);
+}
+
+/* Nobody is left to hear how those starts went. */
+static void
+drop_questions(struct main *m)
+{
+    struct process *p, *next;
+
+    list_foreach_safe (p, next, &m->children.all, link) {
+        if (p->asked == 0)
+            continue;
+        p->asked = 0;
+        main_retire(m, p);
+    }
+}
+
+/* A launch that never worked is not tried again: its configuration is refused. */
+static bool
+comes_back(const struct main *m, const struct process *p)
+{
+    return m->phase <= MAIN_RUNNING && !p->no_respawn && (p->launch == 0 || p->was_ready);
+}
+
+static void
+died(struct task *task, struct process *p, int status)
+{
+    struct main *m = main_of(task);
+    bool was_serving = p->life.was == PROC_READY || p->life.was == PROC_DRAINING;
+    int64_t lived_ms = clock_ms() - p->forked_ms;
+
+    loop_timer_cancel(task->loop, &p->timer);
+    log_death(p, status);
+    if (was_serving)
+        main_announce_death(m, p, status);
+    else if (!p->failed)
+        report_silent_death(m, p, status);
+    if (message_may(MSG_PROCESS_START, p->role->id, ROLE_MAIN))
+        drop_questions(m);
+    p->pid = 0;
+    process_unkeep(p);
+    if (!comes_back(m, p)) {
+        roster_free(&m->children, p);
+        if (m->phase > MAIN_RUNNING)
+            main_quit_step(m);
+        return;
+    }
+    if (p->role->respawn == RESPAWN_NEVER && m->modules_fd < 0)
+        main_give_up(m, "%s ended without a report", process_name(p));
+    else
+        retry(m, p, lived_ms);
+}
+
+/* --- messages --- */
+
+/* The child at the other end. */
+static struct process *
+sender(struct main *m, struct channel *ch)
+{
+    return roster_find_pid(&m->children, channel_peer(ch)->pid);
+}
+
+void
+main_on_created(struct task *task, struct channel *ch, struct message *msg)
+{
+    struct process *p = sender(main_of(task), ch);
+
+    if (p != NULL && lifecycle_move(&p->life, PROC_CREATED, process_name(p)) == 0)
+        dispatch_reply(ch, msg, MSG_PROCESS_GO, NULL, NULL, 0);
+}
+
+void
+main_on_ready(struct task *task, struct channel *ch, br_unused struct message *msg)
+{
+    struct main *m = main_of(task);
+    struct process *p = sender(m, ch);
+    struct msg_process about;
+    struct process *controller;
+
+    if (p == NULL || p->no_respawn || lifecycle_move(&p->life, PROC_READY, process_name(p)) < 0)
+        return;
+    br_log(LOG_INFO, "%s is ready: process %d", process_name(p), (int)p->pid);
+    p->was_ready = true;
+    main_introduce(m, p);
+    about = main_about(p, 0);
+    controller = roster_find(&m->children, ROLE_CONTROLLER, 0);
+    if (p->asked != 0)
+        answer(m, p, MSG_PROCESS_READY, &about);
+    else if (p->launch != 0 && controller != NULL)
+        main_tell(m, controller, MSG_PROCESS_READY, &about, NULL, 0);
+    main_check_running(m);
+}
+
+void
+main_on_failed(struct task *task, struct channel *ch, struct message *msg)
+{
+    const struct msg_failed *failed = msg->payload;
+    struct main *m = main_of(task);
+    struct process *p = sender(m, ch);
+
+    if (p == NULL || p->failed)
+        return;
+    report_failure(m, p, failed->rc, failed->text);
+    if (m->phase == MAIN_STARTING && p->launch == 0)
+        main_give_up(m, "%s failed: %s", process_name(p), failed->text);
+}
+
+static void
+refuse(struct channel *ch, const struct message *question, uint32_t launch, int rc,
+       const char *text)
+{
+    struct msg_failed failed = {.process = {.launch = launch}, .rc = rc};
+
+    snprintf(failed.text, sizeof(failed.text), "%s", text);
+    dispatch_reply(ch, question, MSG_PROCESS_FAILED, &failed, NULL, 0);
+}
+
+/* The role that is started by cards. */
+static const struct br_role *
+card_role(const struct main *m)
+{
+    for (enum role_id id = 0; id < ROLES; id++)
+        if (m->roles[id] != NULL && m->roles[id]->parent == ROLE_MAIN &&
+            m->roles[id]->user == USER_CARD)
+            return m->roles[id];
+    return NULL;
+}
+
+static int
+accept_launch(struct main *m, uint32_t launch, struct message *msg, struct process **ret_p,
+              struct br_err *err)
+{
+    const struct br_role *role = card_role(m);
+    struct launch *card;
+    struct process *p;
+    int rc;
+
+    if (m->phase > MAIN_RUNNING)
+        return br_fail(err, -ESHUTDOWN, "brood is about to leave");
+    if (launch == 0 || role == NULL)
+        return br_fail(err, -EINVAL, "there is no launch %u", launch);
+    if (roster_find_launch(&m->children, role->id, launch) != NULL)
+        return br_fail(err, -EEXIST, "launch %u", launch);
+    rc = launch_read(msg->fds[0], &card, err);
+    if (rc < 0)
+        return rc;
+    p = request(m, role->id, 0);
+    if (p == NULL) {
+        launch_free(card);
+        return br_fail(err, -ENOMEM, "launch %u", launch);
+    }
+    p->card = card;
+    p->card_fd = fd_take(&msg->fds[0]);
+    p->launch = launch;
+    p->asked = msg->serial;
+    *ret_p = p;
+    return 0;
+}
+
+void
+main_on_process_start(struct task *task, struct channel *ch, struct message *msg)
+{
+    const struct msg_launch *order = msg->payload;
+    struct main *m = main_of(task);
+    struct br_err err = BR_ERR_NONE;
+    struct process *p;
+    int rc = accept_launch(m, order->launch, msg, &p, &err);
+
+    if (rc < 0)
+        refuse(ch, msg, order->launch, rc, err.text);
+    else
+        start(m, p);
+}
+
+void
+main_on_process_stop(struct task *task, br_unused struct channel *ch, struct message *msg)
+{
+    const struct msg_launch *order = msg->payload;
+    struct main *m = main_of(task);
+    const struct br_role *role = card_role(m);
+    struct process *p =
+        role != NULL ? roster_find_launch(&m->children, role->id, order->launch) : NULL;
+
+    if (p == NULL || order->launch == 0)
+        return;
+    if (p->asked != 0) {
+        struct msg_failed failed = failure(p, -ECANCELED, "stopped before it was ready");
+
+        p->failed = true;
+        answer(m, p, MSG_PROCESS_FAILED, &failed);
+    }
+    main_retire(m, p);
+}

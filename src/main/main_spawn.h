@@ -1,0 +1,21 @@
+/*
+ * main_spawn.h - births and rebirths: who is started, what it inherits, what becomes of its end.
+ */
+#ifndef MAIN_MAIN_SPAWN_H
+#define MAIN_MAIN_SPAWN_H
+
+#include "ipc/dispatch.h"
+#include "main/main_state.h"
+
+/* The first child; its report starts the others. */
+void main_start_discovery(struct main *m);
+/* All roles that main forks by itself, as often as the settings say. */
+void main_start_core(struct main *m);
+
+void main_on_process_start(struct task *task, struct channel *ch, struct message *msg);
+void main_on_process_stop(struct task *task, struct channel *ch, struct message *msg);
+void main_on_created(struct task *task, struct channel *ch, struct message *msg);
+void main_on_ready(struct task *task, struct channel *ch, struct message *msg);
+void main_on_failed(struct task *task, struct channel *ch, struct message *msg);
+
+#endif

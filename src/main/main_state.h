@@ -1,0 +1,48 @@
+/*
+ * main_state.h - what main holds; shared by the units of this room only.
+ */
+#ifndef MAIN_MAIN_STATE_H
+#define MAIN_MAIN_STATE_H
+
+#include "conf/conf_store.h"
+#include "ipc/dispatch.h"
+#include "process/process.h"
+
+#define MAIN_ROUTERS_MAX 32
+
+enum main_phase {
+    MAIN_STARTING, /* until every core role is ready and the control socket listens */
+    MAIN_RUNNING,
+    MAIN_DRAINING, /* QUIT: role after role finishes what is under way */
+    MAIN_STOPPING, /* TERM, INT: everybody leaves now */
+    MAIN_PHASES,
+};
+
+struct main {
+    struct task task;
+    const struct br_role *const *roles;
+    enum main_phase phase;
+    struct roster children;
+    int modules_fd;                /* discovery's report, -1 until it came */
+    int wakefds[MAIN_ROUTERS_MAX]; /* one eventfd per router index, for our whole life */
+    struct conf_store store;
+    struct list opened;    /* main_open: listeners and access logs by name */
+    int control_fd;        /* -1: the control socket is not open yet */
+    struct timer patience; /* when draining becomes stopping, and stopping killing */
+    int exit_code;
+};
+
+static inline struct main *
+main_of(struct task *task)
+{
+    return task->data;
+}
+
+/* The one setter of phase.  -EPROTO when it is later than that already. */
+int main_move(struct main *m, enum main_phase to);
+/* Something may have become ready: is that all?  Then RUNNING, and who waits is told. */
+void main_check_running(struct main *m);
+/* The start cannot succeed: say why, and leave with exit code 1. */
+void main_give_up(struct main *m, const char *fmt, ...) br_printf(2, 3);
+
+#endif
