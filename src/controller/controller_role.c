@@ -153,6 +153,16 @@ boot_free(struct boot *boot)
     free(boot);
 }
 
+/* Where its text came from, for the log. */
+static const char *
+boot_source(const struct boot *boot)
+{
+    if (boot->is_default)
+        return "of a fresh instance";
+    return boot->controller->task->settings->config_path == NULL ? "kept from last time"
+                                                                 : "in the file of --config";
+}
+
 /* After a boot change: the default one if it failed, else the control socket. */
 static void
 boot_next(struct boot *boot, const char *why)
@@ -161,8 +171,7 @@ boot_next(struct boot *boot, const char *why)
     bool again = why != NULL && !boot->is_default && c->apply.live.generation == NULL;
 
     if (why != NULL)
-        br_log(LOG_ALERT, "the %s configuration cannot be applied: %s",
-               boot->is_default ? "default" : "previous", why);
+        br_log(LOG_ALERT, "the configuration %s cannot be applied: %s", boot_source(boot), why);
     boot_free(boot);
     if (again)
         boot_with(c, SLICE(default_conf), NULL);
