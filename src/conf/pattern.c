@@ -21,6 +21,7 @@
 #include "conf/percent.h"
 
 #define MATCH_LIMIT 200000
+#define HEAP_LIMIT  (4 * 1024) /* KiB */
 
 enum pattern_kind { PATTERN_EXACT, PATTERN_STARS, PATTERN_REGEX };
 
@@ -154,6 +155,7 @@ compile_regex(struct arena *a, struct slice text, struct pattern *p, struct br_e
     if (re->data == NULL || re->limits == NULL)
         return -ENOMEM;
     pcre2_set_match_limit(re->limits, MATCH_LIMIT);
+    pcre2_set_heap_limit(re->limits, HEAP_LIMIT);
     /* Without a JIT, or when it does not like the pattern, pcre2_match interprets. */
     pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
     return 0;
@@ -217,12 +219,24 @@ match_stars(const struct pattern *p, struct slice value)
 
 enum verdict { MISS, HIT, GAVE_UP };
 
+static int
+run_regex(const struct regex *re, struct slice value, uint32_t options)
+{
+    return pcre2_match(re->code, (PCRE2_SPTR)(value.p != NULL ? value.p : ""), value.n, 0, options,
+                       re->data, re->limits);
+}
+
+/*
+ * The JIT works on 32 KiB of stack, which some patterns use up on a long value: those go to the
+ * interpreter, whose memory stays with the match data from then on.
+ */
 static enum verdict
 match_regex(const struct regex *re, struct slice value)
 {
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)(value.p != NULL ? value.p : ""), value.n, 0, 0,
-                         re->data, re->limits);
+    int rc = run_regex(re, value, 0);
 
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
+        rc = run_regex(re, value, PCRE2_NO_JIT);
     return rc >= 0 ? HIT : rc == PCRE2_ERROR_NOMATCH ? MISS : GAVE_UP;
 }
 
