@@ -1,0 +1,311 @@
+/*
+ * guest.c - the extension module _brood: from the user's interpreter to the application's prototype.
+ *
+ *   python -c BOOTSTRAP  ->  import _brood  ->  _brood.run()  ->  app/runtime
+ *        load: sys.path, import, find the callable     before_fork: collect, freeze, trim
+ *        fork: with the interpreter's hooks            exit: Py_Exit, so that atexit functions run
+ *
+ * See https://docs.python.org/3/c-api/stable.html: one build for all versions (python.h).
+ */
+#include "guests/python/guest.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Bytes of a traceback's end that fit a struct br_err with the sentence before it. */
+#define TRACEBACK_TAIL 800
+
+struct guest {
+    PyObject *application;
+};
+
+PyObject *
+refuse_new(PyTypeObject *type br_unused, PyObject *args br_unused, PyObject *kwargs br_unused)
+{
+    PyErr_SetString(PyExc_TypeError, "only brood makes these");
+    return NULL;
+}
+
+void
+free_object(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_Free(self);
+    Py_DECREF((PyObject *)type);
+}
+
+/* ---- failures ---- */
+
+/* The exception that is set, as text with its traceback.  NULL when even that fails. */
+static PyObject *
+exception_text(void)
+{
+    PyObject *type, *value, *traceback, *module, *lines = NULL, *empty, *text = NULL;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    module = PyImport_ImportModule("traceback");
+    if (module)
+        lines = PyObject_CallMethod(module, "format_exception", "OOO", type,
+                                    value ? value : Py_None, traceback ? traceback : Py_None);
+    empty = PyUnicode_FromString("");
+    if (lines && empty)
+        text = PyUnicode_Join(empty, lines);
+    Py_XDECREF(empty);
+    Py_XDECREF(lines);
+    Py_XDECREF(module);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    PyErr_Clear();
+    return text;
+}
+
+static void
+call_and_forget(PyObject *object, const char *method, PyObject *arg)
+{
+    PyObject *name = PyUnicode_FromString(method);
+    PyObject *result =
+        object && name ? PyObject_CallMethodObjArgs(object, name, arg, NULL) : NULL;
+
+    Py_XDECREF(name);
+    Py_XDECREF(result);
+    PyErr_Clear();
+}
+
+/* The last lines of text that fit. */
+static const char *
+tail_of(const char *text)
+{
+    size_t n = strlen(text);
+    const char *from, *lf;
+
+    if (n <= TRACEBACK_TAIL)
+        return text;
+    from = text + n - TRACEBACK_TAIL;
+    lf = strchr(from, '\n');
+    return lf && lf[1] ? lf + 1 : from;
+}
+
+/* An exception is set: whole to stderr, its end into err.  -EBADMSG. */
+static int
+fail_python(struct br_err *err, const char *what)
+{
+    PyObject *text = exception_text();
+    PyObject *bytes = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
+    PyObject *errors = PySys_GetObject("stderr");
+
+    if (text) {
+        call_and_forget(errors, "write", text);
+        call_and_forget(errors, "flush", NULL);
+    }
+    br_fail(err, -EBADMSG, "%s: %s", what,
+            bytes ? tail_of(PyBytes_AsString(bytes)) : "the reason cannot be shown");
+    Py_XDECREF(bytes);
+    Py_XDECREF(text);
+    PyErr_Clear();
+    return -EBADMSG;
+}
+
+/* ---- load ---- */
+
+/* "path" of the card, in order, in front of sys.path. */
+static int
+extend_path(const struct launch *card)
+{
+    PyObject *path = PySys_GetObject("path");
+    const char *value;
+    unsigned pos = 0;
+    Py_ssize_t at = 0;
+
+    while ((value = launch_next(card, "path", &pos)) != NULL) {
+        PyObject *entry = PyUnicode_DecodeFSDefault(value);
+        int rc = entry && path ? PyList_Insert(path, at++, entry) : -1;
+
+        Py_XDECREF(entry);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Coroutine functions are of the other kind: they would be called and never awaited. */
+static bool
+is_asgi(PyObject *application)
+{
+    PyObject *inspect = PyImport_ImportModule("inspect");
+    PyObject *call = PyObject_GetAttrString(application, "__call__");
+    PyObject *a = NULL, *b = NULL;
+    bool yes = false;
+
+    if (inspect && call) {
+        a = PyObject_CallMethod(inspect, "iscoroutinefunction", "O", application);
+        b = PyObject_CallMethod(inspect, "iscoroutinefunction", "O", call);
+        yes = (a && PyObject_IsTrue(a) == 1) || (b && PyObject_IsTrue(b) == 1);
+    }
+    Py_XDECREF(a);
+    Py_XDECREF(b);
+    Py_XDECREF(call);
+    Py_XDECREF(inspect);
+    PyErr_Clear();
+    return yes;
+}
+
+static int
+find_application(struct guest *g, PyObject *module, const struct launch *card, struct br_err *err)
+{
+    const char *name = launch_get(card, "callable", "application");
+    const char *module_name = launch_get(card, "module_name", "");
+    PyObject *found = PyDict_GetItemString(PyModule_GetDict(module), name);
+
+    if (found == NULL)
+        return br_fail(err, -EBADMSG, "Python module \"%s\" has no \"%s\"", module_name, name);
+    if (!PyCallable_Check(found))
+        return br_fail(err, -EBADMSG, "\"%s\" of Python module \"%s\" cannot be called", name,
+                       module_name);
+    if (is_asgi(found))
+        return br_fail(err, -EBADMSG,
+                       "\"%s\" of Python module \"%s\" is an ASGI application, WSGI is needed",
+                       name, module_name);
+    Py_INCREF(found);
+    g->application = found;
+    return 0;
+}
+
+static int
+guest_load(void *ctx, const struct launch *card, struct br_err *err)
+{
+    const char *name = launch_get(card, "module_name", "");
+    char what[128];
+    PyObject *module;
+    int rc;
+
+    snprintf(what, sizeof(what), "cannot import Python module \"%s\"", name);
+    if (extend_path(card) < 0)
+        return fail_python(err, what);
+    module = PyImport_ImportModule(name);
+    if (!module)
+        return fail_python(err, what);
+    rc = find_application(ctx, module, card, err);
+    Py_DECREF(module);
+    return rc;
+}
+
+/* ---- processes ---- */
+
+static void
+flush_streams(void)
+{
+    call_and_forget(PySys_GetObject("stdout"), "flush", NULL);
+    call_and_forget(PySys_GetObject("stderr"), "flush", NULL);
+}
+
+/*
+ * After gc.freeze the collector does not write to what was loaded, so those pages stay shared; what
+ * malloc holds free would be copied at its next use, page by page.
+ */
+static void
+guest_before_fork(void *ctx br_unused)
+{
+    PyObject *gc = PyImport_ImportModule("gc");
+
+    call_and_forget(gc, "collect", NULL);
+    call_and_forget(gc, "freeze", NULL);
+    Py_XDECREF(gc);
+    PyErr_Clear();
+    flush_streams();
+    malloc_trim(0);
+}
+
+static pid_t
+guest_fork(void *ctx br_unused)
+{
+    pid_t pid;
+    int saved;
+
+    PyOS_BeforeFork();
+    pid = fork();
+    saved = errno;
+    if (pid == 0)
+        PyOS_AfterFork_Child();
+    else
+        PyOS_AfterFork_Parent();
+    errno = saved;
+    return pid;
+}
+
+static int
+guest_serve(void *ctx, struct worker *worker)
+{
+    const struct guest *g = ctx;
+
+    return wsgi_serve(g->application, worker, worker_exchange(worker, 0));
+}
+
+static void br_noreturn
+guest_exit(void *ctx br_unused, int code)
+{
+    PyErr_Clear();
+    Py_Exit(code);
+}
+
+static void *
+lock_pause(void)
+{
+    return PyEval_SaveThread();
+}
+
+static void
+lock_resume(void *paused)
+{
+    PyEval_RestoreThread(paused);
+}
+
+/* ---- the module ---- */
+
+static PyObject *
+run(PyObject *self br_unused, PyObject *unused br_unused)
+{
+    static struct guest guest;
+    static const struct guest_ops ops = {
+        .name = "python",
+        .load = guest_load,
+        .before_fork = guest_before_fork,
+        .fork = guest_fork,
+        .serve = guest_serve,
+        .exit = guest_exit,
+        .lock = {.pause = lock_pause, .resume = lock_resume},
+    };
+    int code;
+
+    signal(SIGINT, SIG_DFL); /* as an application process: ends it, no KeyboardInterrupt */
+    code = app_runtime_run(&ops, &guest);
+    flush_streams();
+    _exit(code); /* exit functions belong to workers: they served */
+}
+
+static PyMethodDef methods[] = {
+    {"run", run, METH_NOARGS, "Become the prototype of the application that brood started this for."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT, .m_name = "_brood", .m_doc = "The application side of brood.",
+    .m_size = -1,          .m_methods = methods,
+};
+
+PyMODINIT_FUNC PyInit__brood(void);
+
+PyMODINIT_FUNC
+PyInit__brood(void)
+{
+    if (environ_prepare() < 0 || input_prepare() < 0 || file_wrapper_prepare() < 0 ||
+        wsgi_prepare() < 0)
+        return NULL;
+    return PyModule_Create(&module_def);
+}
