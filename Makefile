@@ -77,12 +77,13 @@ fuzz:
 
 bench: build
 	@tools/setup bench
-	bench/run $(RELEASE)
+	bench/compare.py --brood $(RELEASE)/src/programs/brood --modules $(abspath $(RELEASE))/src/modules
 
 docs: build
 	$(RELEASE)/src/programs/broodctl docs docs
 
 model:
+	@tools/setup model
 	docs/model/run.sh
 
 clean: stop
