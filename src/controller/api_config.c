@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "base/log.h"
 #include "conf/generation.h"
 #include "controller/api.h"
 #include "controller/controller.h"
@@ -99,6 +100,10 @@ over(struct change *c, enum change_outcome outcome, const struct conf_fault *fau
 {
     struct api_call *call = container_of(c, struct proposal, change)->call;
 
+    if (outcome == CHANGE_APPLIED)
+        br_log(LOG_NOTICE, "configuration %u is live", c->next->number);
+    else if (outcome == CHANGE_REFUSED)
+        br_log(LOG_ERROR, "failed to apply configuration %u: %s", c->next->number, fault->err.text);
     change_done(c);
     switch (outcome) {
     case CHANGE_APPLIED:

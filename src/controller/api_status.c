@@ -6,6 +6,7 @@
  */
 #include "controller/api_status.h"
 
+#include "base/log.h"
 #include "conf/generation.h"
 #include "controller/api.h"
 #include "controller/controller.h"
@@ -213,6 +214,11 @@ restart_over(struct change *c, enum change_outcome outcome, const struct conf_fa
 {
     struct api_call *call = container_of(c, struct restart, change)->call;
 
+    if (outcome == CHANGE_APPLIED)
+        br_log(LOG_NOTICE, "application \"" SLICE_FMT "\" is restarted", SLICE_ARG(c->restart));
+    else
+        br_log(LOG_ERROR, "failed to restart application \"" SLICE_FMT "\": %s",
+               SLICE_ARG(c->restart), fault->err.text);
     change_done(c);
     if (outcome == CHANGE_APPLIED)
         api_success(call, "Ok");

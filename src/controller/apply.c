@@ -26,6 +26,7 @@
 #include "conf/generation.h"
 #include "controller/main_line.h"
 
+#define ASKED_AT_ONCE    32 /* main's line holds no more than a few hundred */
 #define OPEN_WAIT_MS     30000
 #define SAVE_WAIT_MS     60000
 #define START_WAIT_MS    300000
@@ -38,6 +39,13 @@ struct ask {
     const struct plan_step *step;
     uint32_t launch; /* of an application being started */
     bool sent;
+};
+
+/* One step of a change: a beginning, or one question for each step of the plan that is wanted. */
+struct apply_step {
+    void (*begin)(struct apply *a);
+    bool (*wanted)(const struct plan_step *step);
+    int (*ask)(struct ask *ask);
 };
 
 static void run(struct apply *a);
@@ -149,6 +157,24 @@ fail(struct apply *a)
     finish(a, CHANGE_REFUSED);
 }
 
+/* Ask main about the steps of the plan that the step under way is for, some at a time. */
+static void
+ask_more(struct apply *a)
+{
+    while (a->asked < a->plan.n && a->pending < ASKED_AT_ONCE) {
+        struct ask *ask = &a->asks[a->asked++];
+
+        if (!a->doing->wanted(ask->step))
+            continue;
+        if (a->doing->ask(ask) < 0) {
+            fail(a);
+            return;
+        }
+        ask->sent = true;
+        a->pending++;
+    }
+}
+
 /* An answer came for the step under way. */
 static void
 answered(struct apply *a, int rc)
@@ -156,6 +182,8 @@ answered(struct apply *a, int rc)
     a->pending--;
     if (rc < 0)
         fail(a);
+    else
+        ask_more(a);
     run(a);
 }
 
@@ -245,22 +273,6 @@ ask_start(struct ask *ask)
                   : 0;
 }
 
-/* Ask main once for each step of the plan that `wanted` picks. */
-static void
-ask_each(struct apply *a, bool (*wanted)(const struct plan_step *step), int (*ask)(struct ask *ask))
-{
-    for (size_t i = 0; i < a->plan.n; i++) {
-        if (!wanted(&a->plan.steps[i]))
-            continue;
-        if (ask(&a->asks[i]) < 0) {
-            fail(a);
-            return;
-        }
-        a->asks[i].sent = true;
-        a->pending++;
-    }
-}
-
 static bool
 is_open(const struct plan_step *step)
 {
@@ -272,25 +284,6 @@ static bool
 is_start(const struct plan_step *step)
 {
     return step->verb == PLAN_APP_START;
-}
-
-static void
-begin_open(struct apply *a)
-{
-    ask_each(a, is_open, ask_open);
-}
-
-static void
-begin_start(struct apply *a)
-{
-    for (size_t i = 0; i < a->plan.n; i++) {
-        const struct plan_step *step = &a->plan.steps[i];
-
-        if (step->verb == PLAN_APP_KEEP)
-            deployment_set_launch(&a->next, step->app->name,
-                                  deployment_launch(&a->live, step->app->name));
-    }
-    ask_each(a, is_start, ask_start);
 }
 
 static void
@@ -376,21 +369,27 @@ retire_adopted(struct apply *a)
     a->n_adopted = 0;
 }
 
+/* The applications that the plan stops, once nobody needs their launches. */
 static void
-begin_commit(struct apply *a)
+retire_replaced(struct apply *a)
 {
-    const struct generation *old = a->live.generation;
-    uint64_t serving = old == NULL ? 0 : routers_serving(&a->routers, old->number);
+    uint32_t number = a->live.generation->number;
+    uint64_t serving = routers_serving(&a->routers, number);
 
     for (size_t i = 0; i < a->plan.n; i++) {
         const struct plan_step *step = &a->plan.steps[i];
 
         if (step->verb == PLAN_APP_STOP)
-            retire_later(&a->retire, deployment_launch(&a->live, step->app->name), old->number,
-                         serving);
+            retire_later(&a->retire, deployment_launch(&a->live, step->app->name), number, serving);
     }
-    if (old != NULL)
-        generation_move(a->live.generation, GENERATION_RETIRING);
+    generation_move(a->live.generation, GENERATION_RETIRING);
+}
+
+static void
+begin_commit(struct apply *a)
+{
+    if (a->live.generation != NULL)
+        retire_replaced(a);
     generation_move(a->next.generation, GENERATION_LIVE);
     a->for_routers = true;
     routers_commit(&a->routers);
@@ -445,9 +444,28 @@ begin_end(struct apply *a)
     deployment_done(&old); /* the plan names parts of it until here */
 }
 
-static void (*const steps[])(struct apply *a) = {
-    begin_open, begin_start, begin_save, begin_prepare, begin_commit, begin_keep, begin_end,
+static const struct apply_step steps[] = {
+    {.wanted = is_open, .ask = ask_open},
+    {.wanted = is_start, .ask = ask_start},
+    {.begin = begin_save},
+    {.begin = begin_prepare},
+    {.begin = begin_commit},
+    {.begin = begin_keep},
+    {.begin = begin_end},
 };
+
+static void
+begin_step(struct apply *a)
+{
+    a->doing = &steps[a->step++];
+    if (a->doing->begin != NULL) {
+        a->asked = a->plan.n;
+        a->doing->begin(a);
+    } else {
+        a->asked = 0;
+        ask_more(a);
+    }
+}
 
 static void
 invalid(struct apply *a)
@@ -456,6 +474,7 @@ invalid(struct apply *a)
     finish(a, CHANGE_INVALID);
 }
 
+/* The questions to come, and the launches that go on. */
 static int
 make_asks(struct apply *a)
 {
@@ -464,8 +483,14 @@ make_asks(struct apply *a)
     a->asks = arena_array(arena, struct ask, a->plan.n + 1);
     if (a->asks == NULL)
         return br_fail(&a->fault.err, -ENOMEM, "the configuration is too large");
-    for (size_t i = 0; i < a->plan.n; i++)
-        a->asks[i] = (struct ask){.apply = a, .step = &a->plan.steps[i]};
+    for (size_t i = 0; i < a->plan.n; i++) {
+        const struct plan_step *step = &a->plan.steps[i];
+
+        a->asks[i] = (struct ask){.apply = a, .step = step};
+        if (step->verb == PLAN_APP_KEEP)
+            deployment_set_launch(&a->next, step->app->name,
+                                  deployment_launch(&a->live, step->app->name));
+    }
     return 0;
 }
 
@@ -514,7 +539,7 @@ run(struct apply *a)
                 break;
             begin_change(a, c);
         } else if (a->pending == 0 && !a->for_routers) {
-            steps[a->step++](a);
+            begin_step(a);
         } else {
             break;
         }

@@ -53,6 +53,7 @@ struct change {
 };
 
 struct ask;
+struct apply_step;
 
 struct apply {
     struct task *task;
@@ -73,8 +74,10 @@ struct apply {
     struct plan plan;
     struct ask *asks; /* one for each step of the plan */
     struct conf_fault fault;
-    unsigned step;    /* how many steps were begun */
-    unsigned pending; /* answers that the last one still waits for */
+    unsigned step; /* how many steps were begun */
+    const struct apply_step *doing;
+    size_t asked;     /* steps of the plan that it has looked at */
+    unsigned pending; /* answers that it still waits for */
     bool for_routers; /* it waits for the routers */
 };
 

@@ -234,6 +234,26 @@ changes_wait_for_each_other(void **state)
 }
 
 static void
+hundreds_of_listeners_are_asked_for_some_at_a_time(void **state)
+{
+    static char text[64 * 1024];
+    struct world *w = *state;
+    struct wish many;
+    size_t n = 0;
+
+    n += (size_t)snprintf(text + n, sizeof(text) - n, "{\"routes\":[],\"listeners\":{");
+    for (unsigned i = 0; i < 600; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s\"*:%u\":{\"pass\":\"routes\"}",
+                              i > 0 ? "," : "", 1000 + i);
+    snprintf(text + n, sizeof(text) - n, "}}");
+    add_router(w, 0);
+    wish(w, &many, text);
+    peers_settle(&w->peers);
+    assert_true(many.is_over);
+    assert_int_equal(many.outcome, CHANGE_APPLIED);
+}
+
+static void
 what_is_not_valid_reaches_nobody(void **state)
 {
     struct world *w = *state;
@@ -446,6 +466,7 @@ main(void)
         A_TEST(a_dead_router_does_not_keep_an_old_launch),
         A_TEST(a_restart_gives_a_new_launch_and_saves_nothing),
         A_TEST(changes_wait_for_each_other),
+        A_TEST(hundreds_of_listeners_are_asked_for_some_at_a_time),
         A_TEST(what_is_not_valid_reaches_nobody),
         A_TEST(a_listener_that_cannot_open),
         A_TEST(an_application_that_cannot_start),

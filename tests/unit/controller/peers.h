@@ -20,7 +20,7 @@ struct peers {
     struct settings settings;
     struct channel *main;
     struct channel *routers[PEERS_ROUTERS];
-    char story[4096];
+    char story[16384];
     const char *refuse;         /* a noted message that is refused, or NULL */
     const char *ignore;         /* one that is never answered, or NULL */
     struct sockaddr_un control; /* where OPEN_CONTROL listens */
