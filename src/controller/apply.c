@@ -24,7 +24,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/generation.h"
-#include "controller/main_line.h"
+#include "controller/parent.h"
 
 #define ASKED_AT_ONCE    32 /* main's line holds no more than a few hundred */
 #define OPEN_WAIT_MS     30000
@@ -129,7 +129,7 @@ close_opened(struct apply *a, const struct plan_step *step)
         order.kind = OPEN_ACCESS_LOG;
     snprintf(order.name, sizeof(order.name), "%s",
              step->listener == NULL ? step->log : step->listener->address);
-    main_tell(a->task, MSG_CLOSE, &order);
+    parent_tell(a->task, MSG_CLOSE, &order);
 }
 
 static void
@@ -195,9 +195,9 @@ on_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
     const struct listener_conf *listener = ask->step->listener;
 
     if (listener != NULL)
-        rc = main_result(m, rc, &a->fault.err, "cannot open listener %s", listener->address);
+        rc = parent_result(m, rc, &a->fault.err, "cannot open listener %s", listener->address);
     else
-        rc = main_result(m, rc, &a->fault.err, "cannot open access log %s", ask->step->log);
+        rc = parent_result(m, rc, &a->fault.err, "cannot open access log %s", ask->step->log);
     answered(a, rc);
 }
 
@@ -213,7 +213,7 @@ ask_open(struct ask *ask)
 
     if ((size_t)snprintf(question.name, sizeof(question.name), "%s", name) >= sizeof(question.name))
         return br_fail(&a->fault.err, -ENAMETOOLONG, "cannot open \"%.80s...\"", name);
-    rc = main_ask(a->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_opened, ask);
+    rc = parent_ask(a->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_opened, ask);
     return rc < 0 ? br_fail(&a->fault.err, rc, "cannot open \"%s\"", name) : 0;
 }
 
@@ -266,8 +266,8 @@ ask_start(struct ask *ask)
     ask->launch = question.launch;
     deployment_set_launch(&a->next, app->name, question.launch);
     if (card >= 0)
-        rc = main_ask(a->task, MSG_PROCESS_START, &question, &card, 1, START_WAIT_MS, on_started,
-                      ask);
+        rc = parent_ask(a->task, MSG_PROCESS_START, &question, &card, 1, START_WAIT_MS, on_started,
+                        ask);
     return rc < 0 ? br_fail(&a->fault.err, rc, "cannot start application \"" SLICE_FMT "\"",
                             SLICE_ARG(app->name))
                   : 0;
@@ -291,7 +291,7 @@ on_saved(struct task *task br_unused, void *arg, struct message *m, int rc)
 {
     struct apply *a = arg;
 
-    answered(a, main_result(m, rc, &a->fault.err, "cannot save the configuration"));
+    answered(a, parent_result(m, rc, &a->fault.err, "cannot save the configuration"));
 }
 
 static void
@@ -305,7 +305,7 @@ begin_save(struct apply *a)
         return;
     fd = rc = deployment_seal_conf(&a->next);
     if (fd >= 0)
-        rc = main_ask(a->task, MSG_SAVE, &question, &fd, 1, SAVE_WAIT_MS, on_saved, a);
+        rc = parent_ask(a->task, MSG_SAVE, &question, &fd, 1, SAVE_WAIT_MS, on_saved, a);
     if (rc < 0) {
         br_fail(&a->fault.err, rc, "cannot save the configuration");
         fail(a);
@@ -402,7 +402,7 @@ on_kept(struct task *task br_unused, void *arg, struct message *m, int rc)
     struct apply *a = arg;
 
     a->pending--;
-    main_result(m, rc, &a->fault.err, "the configuration is live, but cannot be kept");
+    parent_result(m, rc, &a->fault.err, "the configuration is live, but cannot be kept");
     run(a);
 }
 
@@ -414,7 +414,7 @@ begin_keep(struct apply *a)
 
     if (!a->current->keep)
         return;
-    rc = main_ask(a->task, MSG_KEEP, &question, NULL, 0, SAVE_WAIT_MS, on_kept, a);
+    rc = parent_ask(a->task, MSG_KEEP, &question, NULL, 0, SAVE_WAIT_MS, on_kept, a);
     if (rc < 0)
         br_fail(&a->fault.err, rc, "the configuration is live, but cannot be kept");
     else

@@ -23,7 +23,7 @@
 #include "conf/generation.h"
 #include "controller/api.h"
 #include "controller/controller.h"
-#include "controller/main_line.h"
+#include "controller/parent.h"
 #include "controller/numbers.h"
 #include "process/process.h"
 
@@ -93,7 +93,7 @@ on_accept(struct listener *l, int fd, const struct sockaddr *addr, socklen_t len
 static int
 serve(struct controller *c, struct message *m, int rc, struct br_err *err)
 {
-    rc = main_result(m, rc, err, "cannot open the control socket");
+    rc = parent_result(m, rc, err, "cannot open the control socket");
     if (rc < 0)
         return rc;
     c->listen_fd = fd_take(&m->fds[0]);
@@ -121,7 +121,7 @@ open_control(struct controller *c)
     int rc;
 
     c->booted = true;
-    rc = main_ask(c->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_control_open, c);
+    rc = parent_ask(c->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_control_open, c);
     if (rc < 0) {
         br_log(LOG_ALERT, "cannot ask for the control socket");
         loop_stop(c->task->loop);
@@ -262,7 +262,7 @@ boot_when_told(struct controller *c)
 
     if (!c->has_modules || !c->has_stored)
         return;
-    if (main_ask(c->task, MSG_STATUS_ASK, &question, NULL, 0, STATUS_WAIT_MS, on_main_status, c) <
+    if (parent_ask(c->task, MSG_STATUS_ASK, &question, NULL, 0, STATUS_WAIT_MS, on_main_status, c) <
         0)
         boot(c);
 }

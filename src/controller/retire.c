@@ -13,7 +13,7 @@
 
 #include <stdlib.h>
 
-#include "controller/main_line.h"
+#include "controller/parent.h"
 #include "event/loop.h"
 
 struct retiree {
@@ -54,7 +54,7 @@ retire_stop(struct retire *r, uint32_t launch)
 {
     const struct msg_launch order = {.launch = launch};
 
-    main_tell(r->task, MSG_PROCESS_STOP, &order);
+    parent_tell(r->task, MSG_PROCESS_STOP, &order);
 }
 
 static void

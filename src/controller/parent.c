@@ -1,7 +1,7 @@
 /*
- * main_line.c - the controller's questions to main, and what its answers say.
+ * parent.c - the controller's questions to main, and what its answers say.
  */
-#include "controller/main_line.h"
+#include "controller/parent.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -10,8 +10,8 @@
 #include "base/fd.h"
 
 int
-main_ask(struct task *task, enum msg_type type, const void *payload, int *fds, unsigned n_fds,
-         int wait_ms, reply_fn *fn, void *arg)
+parent_ask(struct task *task, enum msg_type type, const void *payload, int *fds, unsigned n_fds,
+           int wait_ms, reply_fn *fn, void *arg)
 {
     if (task->parent != NULL)
         return dispatch_ask(task->parent, type, payload, fds, n_fds, wait_ms, fn, arg);
@@ -21,14 +21,14 @@ main_ask(struct task *task, enum msg_type type, const void *payload, int *fds, u
 }
 
 void
-main_tell(struct task *task, enum msg_type type, const void *payload)
+parent_tell(struct task *task, enum msg_type type, const void *payload)
 {
     if (task->parent != NULL)
         dispatch_tell(task->parent, type, payload, NULL, 0);
 }
 
 int
-main_result(const struct message *m, int rc, struct br_err *err, const char *fmt, ...)
+parent_result(const struct message *m, int rc, struct br_err *err, const char *fmt, ...)
 {
     char doing[700]; /* an address or a path of msg_open, and the verb */
     va_list args;
