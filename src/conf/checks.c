@@ -26,15 +26,8 @@
 const char *
 check_quote(struct check *c, struct slice name)
 {
-    size_t n = 0;
+    size_t n = utf8_cut(name.p, name.n, QUOTE_MAX);
 
-    while (n < name.n) {
-        unsigned length = utf8_length(name.p + n, name.p + name.n);
-
-        if (length == 0 || n + length > QUOTE_MAX)
-            break;
-        n += length;
-    }
     return arena_printf(c->arena, "\"" SLICE_FMT "%s\"", (int)n, name.p, n < name.n ? "..." : "");
 }
 
@@ -274,6 +267,18 @@ check_pass(struct check *c, const struct json *value)
     return check_destination(c, value, &to);
 }
 
+/* Step into a member for the time of a refusal. */
+#define refuse_member(c, member, ...)                                        \
+    ({                                                                       \
+        struct check_frame frame_ = {.up = (c)->at, .name = (member)->name}; \
+        int rc_;                                                             \
+                                                                             \
+        (c)->at = &frame_;                                                   \
+        rc_ = check_refuse((c), (member), __VA_ARGS__);                      \
+        (c)->at = frame_.up;                                                 \
+        rc_;                                                                 \
+    })
+
 /* An option that means something only beside another one. */
 static int
 check_company(struct check *c, const struct json *action, const char *name, const char *needs)
@@ -281,8 +286,8 @@ check_company(struct check *c, const struct json *action, const char *name, cons
     const struct json *member = json_get(action, slice_cstr(name));
 
     if (member != NULL && json_get(action, slice_cstr(needs)) == NULL)
-        return check_refuse_name(c, member, "The option \"%s\" is allowed only with \"%s\".", name,
-                                 needs);
+        return refuse_member(c, member, "The option \"%s\" is allowed only with \"%s\".", name,
+                             needs);
     return 0;
 }
 

@@ -8,8 +8,8 @@
 
 #include <errno.h>
 
-#include "base/buf.h"
 #include "conf/percent.h"
+#include "conf/utf8.h"
 
 static int
 add_segment(struct arena *a, struct json_path *path, struct slice raw)
@@ -22,7 +22,7 @@ add_segment(struct arena *a, struct json_path *path, struct slice raw)
     n = percent_decode(raw, room);
     if (n < 0)
         return -EINVAL;
-    if (n > JSON_SEGMENT_MAX)
+    if (n > JSON_SEGMENT_MAX || !utf8_is_valid(room, (size_t)n))
         return -ENOENT;
     path->segments[path->n++] = slice_make(room, (size_t)n);
     return 0;

@@ -22,8 +22,8 @@ struct json_path {
  * json_path_split - a request target to segments.
  *
  * The query is dropped, "//" merged, "." and ".." resolved, a trailing '/' ignored.
- * 0, -EINVAL (no leading '/', above the root, bad percent-encoding), -ENOENT (a segment is too
- * long to name anything), -ENOMEM (the arena's cap).
+ * 0, -EINVAL (no leading '/', above the root, bad percent-encoding), -ENOENT (a segment can name
+ * nothing: too long, or not UTF-8), -ENOMEM (the arena's cap).
  */
 int json_path_split(struct arena *a, struct slice target, struct json_path *ret_path);
 

@@ -48,6 +48,27 @@ utf8_length(const char *p, const char *end)
     return n;
 }
 
+bool
+utf8_is_valid(const char *p, size_t n)
+{
+    return utf8_cut(p, n, n) == n;
+}
+
+size_t
+utf8_cut(const char *p, size_t n, size_t most)
+{
+    size_t at = 0;
+
+    while (at < n) {
+        unsigned length = utf8_length(p + at, p + n);
+
+        if (length == 0 || at + length > most)
+            break;
+        at += length;
+    }
+    return at;
+}
+
 unsigned
 utf8_put(char *to, uint32_t code)
 {

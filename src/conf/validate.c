@@ -15,6 +15,7 @@
 
 #include "conf/checks.h"
 #include "conf/options.h"
+#include "conf/utf8.h"
 
 static int check_value(struct check *c, const struct option *opt, const struct json *value);
 
@@ -28,8 +29,12 @@ conf_fault_set(struct conf_fault *fault, int rc, uint32_t offset, const char *pa
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if (path != NULL)
-        snprintf(fault->path, sizeof fault->path, "%s", path);
+    if (path != NULL) {
+        size_t n = utf8_cut(path, strlen(path), sizeof fault->path - 1);
+
+        memcpy(fault->path, path, n);
+        fault->path[n] = '\0';
+    }
     fault->offset = offset;
     return br_fail(&fault->err, rc, "%s", text);
 }

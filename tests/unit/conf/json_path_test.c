@@ -73,6 +73,17 @@ a_long_segment_names_nothing(void **state)
                      -ENOENT);
 }
 
+/* Names are UTF-8: what is not would be stored and could not be read again. */
+static void
+a_segment_that_is_not_utf8_names_nothing(void **state)
+{
+    struct json_path path;
+
+    assert_int_equal(json_path_split(*state, SLICE("/config/%FF"), &path), -ENOENT);
+    assert_int_equal(json_path_split(*state, SLICE("/config/%ED%A0%80"), &path), -ENOENT);
+    assert_int_equal(json_path_split(*state, SLICE("/config/%C3%A9"), &path), 0);
+}
+
 static void
 values_are_found(void **state)
 {
@@ -218,6 +229,7 @@ main(void)
         arena_test(targets_are_normalised),
         arena_test(bad_targets_are_refused),
         arena_test(a_long_segment_names_nothing),
+        arena_test(a_segment_that_is_not_utf8_names_nothing),
         arena_test(values_are_found),
         arena_test(what_is_not_there_is_not_found),
         arena_test(put_replaces_and_creates),

@@ -52,12 +52,29 @@ two_bytes_are_right_in_one_way(void **state)
     assert_int_equal(twos, 30 * 64);
 }
 
+static void
+a_cut_keeps_characters_whole(void **state)
+{
+    static const char text[] = "a\xc3\xa9\xe2\x82\xac";
+
+    (void)state;
+    assert_int_equal(utf8_cut(text, 6, 6), 6);
+    assert_int_equal(utf8_cut(text, 6, 5), 3);
+    assert_int_equal(utf8_cut(text, 6, 2), 1);
+    assert_int_equal(utf8_cut(text, 6, 0), 0);
+    assert_int_equal(utf8_cut("a\xff", 2, 2), 1);
+    assert_true(utf8_is_valid(text, 6));
+    assert_false(utf8_is_valid(text, 5));
+    assert_true(utf8_is_valid("", 0));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point_is_judged),
         cmocka_unit_test(nothing_is_no_character),
+        cmocka_unit_test(a_cut_keeps_characters_whole),
         cmocka_unit_test(two_bytes_are_right_in_one_way),
     };
 
