@@ -267,17 +267,20 @@ check_pass(struct check *c, const struct json *value)
     return check_destination(c, value, &to);
 }
 
-/* Step into a member for the time of a refusal. */
-#define refuse_member(c, member, ...)                                        \
-    ({                                                                       \
-        struct check_frame frame_ = {.up = (c)->at, .name = (member)->name}; \
-        int rc_;                                                             \
-                                                                             \
-        (c)->at = &frame_;                                                   \
-        rc_ = check_refuse((c), (member), __VA_ARGS__);                      \
-        (c)->at = frame_.up;                                                 \
-        rc_;                                                                 \
-    })
+/* A fault of one member beside another: at that member. */
+br_printf(3, 4) static int refuse_member(struct check *c, const struct json *member,
+                                         const char *fmt, ...)
+{
+    struct check_frame frame = {.up = c->at, .name = member->name};
+    va_list args;
+
+    c->at = &frame;
+    va_start(args, fmt);
+    note(c, member->offset, fmt, args);
+    va_end(args);
+    c->at = frame.up;
+    return -EBADMSG;
+}
 
 /* An option that means something only beside another one. */
 static int
@@ -376,11 +379,10 @@ check_processes(struct check *c, const struct json *value)
     if (spare != NULL)
         json_integer(spare, &idle);
     if (idle > most)
-        return check_refuse(
-            c, spare,
-            "The value of \"spare\" must not be greater than that of \"max\", which "
-            "is %lld.",
-            (long long)most);
+        return refuse_member(c, spare,
+                             "The value of \"spare\" must not be greater than that of \"max\", "
+                             "which is %lld.",
+                             (long long)most);
     return 0;
 }
 
