@@ -218,21 +218,19 @@ ask_open(struct ask *ask)
 }
 
 /* The end of what it said, from the beginning of a line: there a traceback names its cause. */
-static const char *
+static struct slice
 last_lines(const char *text)
 {
-    size_t n = strlen(text);
-    const char *from = text;
+    struct slice said = slice_cstr(text);
+    size_t line;
 
-    if (n > DETAIL_BYTES_MAX) {
-        const char *line;
-
-        from = text + n - DETAIL_BYTES_MAX;
-        line = strchr(from, '\n');
-        if (line != NULL && line[1] != '\0')
-            from = line + 1;
-    }
-    return from;
+    while (said.n > 0 && (said.p[said.n - 1] == '\n' || said.p[said.n - 1] == ' '))
+        said.n--;
+    if (said.n <= DETAIL_BYTES_MAX)
+        return said;
+    said = slice_sub(said, said.n - DETAIL_BYTES_MAX, said.n);
+    line = slice_find(said, 0, '\n');
+    return line < said.n ? slice_sub(said, line + 1, said.n) : said;
 }
 
 static void
@@ -247,9 +245,11 @@ on_started(struct task *task br_unused, void *arg, struct message *m, int rc)
                 SLICE_ARG(name));
     } else if (m->type == MSG_PROCESS_FAILED) {
         const struct msg_failed *failed = m->payload;
+        struct slice why = last_lines(failed->text);
 
-        rc = br_fail(&a->fault.err, -EBADMSG, "cannot start application \"" SLICE_FMT "\": %s",
-                     SLICE_ARG(name), last_lines(failed->text));
+        rc = br_fail(&a->fault.err, -EBADMSG,
+                     "cannot start application \"" SLICE_FMT "\": " SLICE_FMT, SLICE_ARG(name),
+                     SLICE_ARG(why));
     }
     answered(a, rc);
 }

@@ -104,7 +104,7 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
         break;
     case MSG_PROCESS_START:
         if (refused) {
-            struct msg_failed failed = {.rc = -1, .text = "ImportError: no such module"};
+            struct msg_failed failed = {.rc = -1, .text = "ImportError: no such module\n"};
 
             channel_send(ch, MSG_PROCESS_FAILED, &failed, NULL, 0, 0, m->serial);
         } else {
