@@ -362,9 +362,10 @@ take_head(struct call *call, const struct piece *piece, uint32_t *ret_from)
 
     *ret_from = 0;
     if ((piece->flags & PIECE_HEAD) == 0) {
-        if (!call->head_given)
-            give_up(call, piece, "the application sent a body without a head");
-        return call->head_given;
+        if (call->head_given)
+            return true;
+        give_up(call, piece, "the application sent a body without a head");
+        return false;
     }
     fault = call->head_given ? "the application sent a second head" : read_head(piece, &a);
     if (fault == NULL &&

@@ -14,6 +14,7 @@
  */
 #include "router/app_queue.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -348,6 +349,20 @@ app_queue_failed(struct router *router, uint32_t launch)
     /* Only those that wait now: an answer may let a connection's next request in. */
     for (unsigned n = q->n_line; n > 0; n--)
         fail(list_first(&q->line, struct call, link), "the application cannot start");
+}
+
+void
+app_queues_close(struct router *router)
+{
+    struct app_queue *q;
+    struct app_link *at;
+
+    while ((q = list_first(&router->queues, struct app_queue, link)) != NULL) {
+        while ((at = list_first(&q->links, struct app_link, link)) != NULL)
+            link_close(at, move_on);
+        assert(q->refs == 0 && q->active == 0);
+        free_unused(q);
+    }
 }
 
 struct app_link *

@@ -45,6 +45,9 @@ void app_queue_gone(struct router *router, uint32_t launch, uint32_t instance);
 /* It could not start: nobody waits in vain. */
 void app_queue_failed(struct router *router, uint32_t launch);
 
+/* All instances; no request is under way any more. */
+void app_queues_close(struct router *router);
+
 /* Link of that instance, or NULL. */
 struct app_link *app_queue_link(struct router *router, uint32_t launch, uint32_t instance);
 void app_queue_status(const struct app_queue *q, struct status_app *ret);

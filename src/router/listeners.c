@@ -146,6 +146,17 @@ listeners_close_unbound(struct router *router)
 }
 
 void
+listeners_close(struct router *router)
+{
+    struct router_listener *l, *tmp;
+
+    list_foreach_safe (l, tmp, &router->listeners, link) {
+        stop(l);
+        forget(l);
+    }
+}
+
+void
 listeners_stop(struct router *router)
 {
     struct router_listener *l;

@@ -27,6 +27,8 @@ void listener_unuse(struct router_listener *l);
 
 /* Those that no generation has bound (their generation was given up). */
 void listeners_close_unbound(struct router *router);
+/* All of them; their connections are closed already. */
+void listeners_close(struct router *router);
 /* Accept no more, anywhere. */
 void listeners_stop(struct router *router);
 

@@ -12,10 +12,8 @@
 #include "router/router_role.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -111,37 +109,41 @@ router_setup(struct task *task, struct process *process, struct br_err *err)
     return 0;
 }
 
-int
-router_start(struct task *task, void *data)
+void
+router_done(struct task *task)
 {
-    struct router *router = data;
-    struct access_log *log;
+    struct router *router = task->data;
+
+    h1_server_close(&router->server);
+    install_abort(router);
+    listeners_close(router);
+    if (router->live != NULL)
+        installed_unref(router->live); /* its log is written with it */
+    app_queues_close(router);
+    loop_timer_cancel(task->loop, &router->grace);
+    loop_set_hooks(task->loop, &(struct loop_hooks){.arg = NULL});
+    loop_del(task->loop, &router->wake);
+    free(router);
+    task->data = NULL;
+}
+
+int
+router_start(struct task *task, void *data br_unused)
+{
     int rc = loop_run(task->loop);
 
     if (rc < 0)
         br_log(LOG_ALERT, "the router's loop failed: %s", strerror(-rc));
-    list_foreach (log, &router->logs, link)
-        access_log_flush(log);
+    router_done(task);
     return rc < 0 ? 1 : 0;
 }
 
 void
 router_on_peer_gone(struct task *task, struct channel *ch)
 {
-    switch (channel_peer(ch)->role) {
-    case ROLE_MAIN:
-        loop_stop(task->loop);
-        break;
-    case ROLE_CONTROLLER: /* what it was about to do is undone; the next one starts anew */
+    /* What a controller was about to do is undone; the next one starts anew. */
+    if (channel_peer(ch)->role == ROLE_CONTROLLER)
         install_abort(task->data);
-        break;
-    case ROLE_DISCOVERY:
-    case ROLE_ROUTER:
-    case ROLE_PROTOTYPE:
-    case ROLE_WORKER:
-    case ROLES:
-        break;
-    }
 }
 
 /* --- messages --- */
@@ -235,13 +237,11 @@ reopen_access_log(struct router *router, struct access_log *log)
 }
 
 static void
-on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m)
+on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
 {
     struct router *router = task->data;
     struct access_log *log, *tmp;
 
-    if (dup3(m->fds[0], log_fd(), O_CLOEXEC) < 0)
-        br_log(LOG_ALERT, "cannot go on in the new error log: %s", strerror(errno));
     list_foreach_safe (log, tmp, &router->logs, link)
         reopen_access_log(router, log);
 }
@@ -310,12 +310,6 @@ on_drain(struct task *task, struct channel *ch br_unused, struct message *m)
     loop_timer(task->loop, &router->grace, drain->grace_ms);
 }
 
-static void
-on_stop(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
-{
-    loop_stop(task->loop);
-}
-
 const struct msg_handler router_messages[] = {
     {MSG_CONF_PREPARE, on_prepare},
     {MSG_CONF_COMMIT, on_commit},
@@ -327,6 +321,5 @@ const struct msg_handler router_messages[] = {
     {MSG_LOG_REOPEN, on_log_reopen},
     {MSG_STATUS_ASK, on_status_ask},
     {MSG_DRAIN, on_drain},
-    {MSG_STOP, on_stop},
     {MSG_NONE, NULL},
 };
