@@ -3,6 +3,10 @@
  *
  * Dying is SIGKILL to oneself, which no handler sees and after which no instruction runs: the
  * same as the kill of an out-of-memory situation, but at a place of our choice.
+ *
+ * Steps differ in how often they are passed by a factor of a thousand.  So a process looks for
+ * one step, chosen anew every one_in / 4 steps that it passes, and dies there one time in eight;
+ * now and then it dies anywhere.
  */
 #include "nest/fault.h"
 
@@ -12,30 +16,51 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static _Thread_local unsigned fault_one_in;
-static _Thread_local uint64_t fault_random;
-static _Thread_local _Atomic(uint64_t) *fault_deaths;
+static _Thread_local struct {
+    const _Atomic(uint32_t) *one_in;
+    _Atomic(uint64_t) *deaths;
+    uint64_t random;
+    uint32_t target; /* NEST_STEPS: any */
+    uint32_t left;   /* steps until the next target */
+} fault;
 
 void
-nest_fault_arm(unsigned one_in, uint64_t seed, _Atomic(uint64_t) *deaths)
+nest_fault_arm(const _Atomic(uint32_t) *one_in, uint64_t seed, _Atomic(uint64_t) *deaths)
 {
-    fault_one_in = one_in;
-    fault_random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
-    fault_deaths = deaths;
+    fault.one_in = one_in;
+    fault.deaths = deaths;
+    fault.random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    fault.left = 0;
+}
+
+static uint32_t
+fault_random(uint32_t below)
+{
+    fault.random ^= fault.random << 13; /* Marsaglia's xorshift64 */
+    fault.random ^= fault.random >> 7;
+    fault.random ^= fault.random << 17;
+    return (uint32_t)(fault.random >> 20) % below;
 }
 
 void
 nest_fault_step(enum nest_step step)
 {
-    if (fault_one_in == 0)
+    uint32_t one_in;
+
+    if (fault.one_in == NULL)
         return;
-    fault_random ^= fault_random << 13; /* Marsaglia's xorshift64 */
-    fault_random ^= fault_random >> 7;
-    fault_random ^= fault_random << 17;
-    if ((fault_random >> 20) % fault_one_in != 0)
+    one_in = atomic_load_explicit(fault.one_in, memory_order_relaxed);
+    if (one_in == 0)
         return;
-    if (fault_deaths != NULL)
-        atomic_fetch_add(&fault_deaths[step], 1);
+    if (fault.left-- == 0) {
+        fault.left = one_in / 4;
+        fault.target = fault_random(NEST_STEPS + 1);
+    }
+    if (fault.target != NEST_STEPS && fault.target != step)
+        return;
+    if (fault_random(fault.target == step ? 8 : one_in) != 0)
+        return;
+    atomic_fetch_add(&fault.deaths[step], 1);
     kill(getpid(), SIGKILL);
 }
 

@@ -246,75 +246,87 @@ hold_chunk(struct port *port, unsigned lane, uint32_t chunk)
     return true;
 }
 
-static void
-drop_piece(struct port *port, unsigned lane, const struct outbox_piece *raw, bool held)
+/* The slot of a piece, if this generation of it is still to be answered. */
+static struct port_slot *
+slot_of_piece(struct port *port, const struct outbox_piece *raw)
 {
-    if (held)
-        port_chunk_done(port, (uint16_t)lane, (uint16_t)raw->chunk);
+    struct port_slot *s = raw->slot < NEST_SLOTS ? &port->slot[raw->slot] : NULL;
+
+    if (s == NULL || s->generation != raw->generation)
+        return NULL;
+    return s->state == FLYING || s->state == LIMBO ? s : NULL;
+}
+
+/* Nonsense in place of a piece gives the request up; ABORT includes END. */
+static uint32_t
+flags_of_piece(const struct outbox_piece *raw, bool held)
+{
+    bool nonsense = (raw->chunk != OUTBOX_NO_CHUNK && !held) || raw->n > NEST_CHUNK_BYTES ||
+                    raw->flags > (PIECE_HEAD | PIECE_END | PIECE_ABORT);
+
+    if (nonsense)
+        return PIECE_END | PIECE_ABORT;
+    return (raw->flags & PIECE_ABORT) != 0 ? raw->flags | PIECE_END : raw->flags;
 }
 
 static void
-deliver(struct port *port, unsigned lane, const struct outbox_piece *raw, bool held)
+deliver(struct port *port, unsigned lane, const struct outbox_piece *raw, bool held, uint32_t flags)
 {
-    struct port_slot *s = &port->slot[raw->slot];
     struct piece piece = {.slot = raw->slot,
                           .generation = raw->generation,
-                          .flags = raw->flags,
+                          .flags = flags,
                           .lane = (uint16_t)lane,
                           .chunk = NEST_NO_CHUNK};
 
-    if ((raw->chunk != OUTBOX_NO_CHUNK && !held) || raw->n > NEST_CHUNK_BYTES ||
-        raw->flags > (PIECE_HEAD | PIECE_END | PIECE_ABORT)) {
-        drop_piece(port, lane, raw, held);
-        port->stale++;
-        piece.flags = PIECE_END | PIECE_ABORT;
-    } else if (held) {
+    if (held) {
         piece.chunk = (uint16_t)raw->chunk;
         piece.p = port->map->lane[lane].data[raw->chunk];
-        piece.n = (uint32_t)raw->n;
-    }
-    if ((piece.flags & PIECE_ABORT) != 0)
-        piece.flags |= PIECE_END;
-    if ((piece.flags & PIECE_END) != 0) {
-        s->state = ENDED;
-        slot_put(word_of(port, raw->slot), slot_word(s->generation, SLOT_FREE, 0));
+        piece.n = raw->n <= NEST_CHUNK_BYTES ? (uint32_t)raw->n : 0;
     }
     port->ops->on_piece(port->arg, &piece);
 }
 
+/*
+ * One entry.  What a successor would have to know is in the mapping before the head passes the
+ * entry: the chunk is HELD, and a slot that ends is FREE.
+ */
 static void
-take_piece(struct port *port, unsigned lane, const struct outbox_piece *raw, bool held)
+take_piece(struct port *port, unsigned lane, struct nest_outbox *box)
 {
-    struct port_slot *s = raw->slot < NEST_SLOTS ? &port->slot[raw->slot] : NULL;
+    uint64_t *head = &port->outbox_head[lane];
+    struct outbox_piece raw = outbox_get(box, *head);
+    bool held = hold_chunk(port, lane, raw.chunk);
+    struct port_slot *s = slot_of_piece(port, &raw);
+    uint32_t flags = flags_of_piece(&raw, held);
+    bool ends = (flags & PIECE_END) != 0;
 
-    if (s != NULL && s->generation == raw->generation && s->state == FLYING) {
-        deliver(port, lane, raw, held);
+    NEST_STEP(PORT_CHUNK_HELD);
+    if (s != NULL && ends)
+        slot_put(word_of(port, raw.slot), slot_word(s->generation, SLOT_FREE, 0));
+    NEST_STEP(PORT_SLOT_ENDED);
+    outbox_pass(box, ++*head);
+    NEST_STEP(PORT_OUTBOX_MOVED);
+    if (s != NULL && s->state == FLYING) {
+        if (ends)
+            s->state = ENDED;
+        deliver(port, lane, &raw, held, flags);
         return;
     }
-    drop_piece(port, lane, raw, held);
-    if (s != NULL && s->generation == raw->generation && s->state == LIMBO) {
-        if ((raw->flags & PIECE_END) != 0)
-            slot_retire(port, raw->slot);
-        return;
-    }
-    port->stale++;
+    if (held)
+        port_chunk_done(port, (uint16_t)lane, (uint16_t)raw.chunk);
+    if (s == NULL)
+        port->stale++;
+    else if (ends)
+        slot_retire(port, raw.slot);
 }
 
 static void
 drain(struct port *port, unsigned lane)
 {
     struct nest_outbox *box = &port->map->lane[lane].outbox[port->index];
-    uint64_t *head = &port->outbox_head[lane];
 
-    for (unsigned n = outbox_count(box, head); n != 0; n--) {
-        struct outbox_piece raw = outbox_get(box, *head);
-        bool held = hold_chunk(port, lane, raw.chunk);
-
-        NEST_STEP(PORT_CHUNK_HELD);
-        outbox_pass(box, ++*head);
-        NEST_STEP(PORT_OUTBOX_MOVED);
-        take_piece(port, lane, &raw, held);
-    }
+    for (unsigned n = outbox_count(box, &port->outbox_head[lane]); n != 0; n--)
+        take_piece(port, lane, box);
 }
 
 static void
