@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -131,6 +132,19 @@ reset_signals(const struct br_role *role)
         sigaction(SIGPIPE, &ignore, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* main has raised its own limit, which programs that loop over all descriptors would suffer from.
+ */
+static void
+lower_limits(const struct br_role *role, const struct settings *settings)
+{
+    struct rlimit limit;
+
+    if (role->user != USER_CARD || settings->nofile == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = br_min((rlim_t)settings->nofile, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* From now on the end of the parent is ours.  0 stands for a parent in an outer pid namespace. */
@@ -296,6 +310,7 @@ child(struct task *above, struct process *p, const struct spawn_how *how, pid_t 
         rc = close_foreign(p, line_fd);
         if (rc < 0)
             br_log(LOG_ERROR, "cannot close foreign descriptors: %s", strerror(-rc));
+        lower_limits(p->role, above->settings);
     }
     p->pid = getpid();
     rc = child_task(&task, p, &parent, line_fd, &err);

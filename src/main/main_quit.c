@@ -120,6 +120,7 @@ kill_all(struct main *m)
 static void
 stop_one(struct main *m, struct process *p)
 {
+    p->no_respawn = true;
     switch (p->life.state) {
     case PROC_REQUESTED:
     case PROC_GONE:

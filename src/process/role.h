@@ -64,7 +64,8 @@ struct settings {
     const char *config_path; /* --config, or NULL */
     const char *title_args;  /* the arguments, for main's title */
     unsigned routers;        /* how many, resolved */
-    unsigned grace_ms;       /* how long draining may last at QUIT and for a retired application */
+    uint64_t nofile;   /* soft limit of descriptors that applications begin with, 0: as main */
+    unsigned grace_ms; /* how long draining may last at QUIT and for a retired application */
     bool foreground;
     bool privileged; /* main may change ids */
     uid_t uid;       /* resolved --user, --group */

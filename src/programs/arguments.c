@@ -1,0 +1,331 @@
+/*
+ * arguments.c - the command line: one table of options, from which it is read and explained.
+ *
+ * "--option value" and "--option=value" are the same.  Every text is copied, since the process
+ * title will be written over argv.  Defaults come from the build, but for the modules, which are
+ * looked for beside the program first: an installed tree may be moved, and the build tree works as
+ * it is.
+ */
+#include "programs/arguments.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/slice.h"
+#include "event/listener.h"
+#include "nest/nest.h"
+
+#define GRACE_MS 30000
+
+struct option {
+    const char *name;
+    const char *value; /* what stands behind it in --help, NULL: it has none */
+    int (*take)(struct arguments *args, const char *text, struct br_err *err);
+    size_t place;      /* of a text in struct settings, when take is NULL */
+    const char *usual; /* the default, for --help */
+    const char *doc;   /* NULL: another name of an older tool, not shown */
+};
+
+/* br_fail adds what strerror says, which helps nobody here. */
+static int
+wrong(struct br_err *err, const char *what, const char *text)
+{
+    br_fail(err, -EBADMSG, "%s \"%s\"", what, text);
+    return -EINVAL;
+}
+
+static int
+take_help(struct arguments *args, br_unused const char *text, br_unused struct br_err *err)
+{
+    args->action = ACTION_HELP;
+    return 0;
+}
+
+static int
+take_version(struct arguments *args, br_unused const char *text, br_unused struct br_err *err)
+{
+    args->action = ACTION_VERSION;
+    return 0;
+}
+
+static int
+take_no_daemon(struct arguments *args, br_unused const char *text, br_unused struct br_err *err)
+{
+    args->settings.foreground = true;
+    return 0;
+}
+
+static int
+take_check(struct arguments *args, const char *text, br_unused struct br_err *err)
+{
+    args->action = ACTION_CHECK;
+    args->check_path = text;
+    return 0;
+}
+
+static int
+take_mode(struct arguments *args, const char *text, struct br_err *err)
+{
+    char *end;
+    unsigned long mode = strtoul(text, &end, 8);
+
+    if (*text < '0' || *text > '7' || *end != '\0' || mode > 0777)
+        return wrong(err, "not an octal mode:", text);
+    args->settings.control_mode = (unsigned)mode;
+    return 0;
+}
+
+static int
+take_routers(struct arguments *args, const char *text, struct br_err *err)
+{
+    uint64_t n;
+
+    if (slice_u64(slice_cstr(text), &n) < 0 || n < 1 || n > NEST_ROUTERS)
+        return wrong(err, "not a number of routers:", text);
+    args->settings.routers = (unsigned)n;
+    return 0;
+}
+
+static int
+take_log_level(struct arguments *args, const char *text, struct br_err *err)
+{
+    if (log_level_parse(text, &args->log_level) < 0)
+        return wrong(err, "not a log level:", text);
+    return 0;
+}
+
+static int
+take_control(struct arguments *args, const char *text, struct br_err *err)
+{
+    struct sockaddr_storage addr;
+    socklen_t len;
+    int rc = listener_parse(text, &addr, &len, err);
+
+    if (rc == 0)
+        args->settings.control = text;
+    return rc;
+}
+
+#define TEXT(member) .place = offsetof(struct settings, member)
+
+static const struct option options[] = {
+    {"--help", NULL, take_help, .doc = "print this and exit; also -h"},
+    {"-h", NULL, take_help, .doc = NULL},
+    {"--version", NULL, take_version,
+     .doc = "print the version and what it was built with, and exit"},
+    {"--no-daemon", NULL, take_no_daemon,
+     .doc = "stay in the foreground; without --log, log to stderr"},
+    {"--control", "ADDRESS", take_control, .usual = DEFAULT_CONTROL,
+     .doc = "control socket: unix:/PATH, unix:@NAME, IP:PORT, [IPV6]:PORT, *:PORT"},
+    {"--control-mode", "OCTAL", take_mode, .usual = "0600",
+     .doc = "permissions of a Unix control socket"},
+    {"--control-user", "USER", TEXT(control_user), .doc = "its owner, else that of main"},
+    {"--control-group", "GROUP", TEXT(control_group), .doc = "its group, else that of main"},
+    {"--pid", "FILE", TEXT(pid_path), .usual = DEFAULT_PID, .doc = "pid file"},
+    {"--log", "FILE", TEXT(log_path), .usual = DEFAULT_LOG, .doc = "error log"},
+    {"--log-level", "LEVEL", take_log_level, .usual = "info",
+     .doc = "alert, error, warn, notice, info or debug"},
+    {"--modulesdir", "DIR", TEXT(modules_dir), .usual = DEFAULT_MODULES, .doc = "language modules"},
+    {"--statedir", "DIR", TEXT(state_dir), .usual = DEFAULT_STATE,
+     .doc = "what survives a restart"},
+    {"--tmpdir", "DIR", TEXT(tmp_dir), .usual = "/tmp", .doc = "temporary files"},
+    {"--user", "NAME", TEXT(user), .usual = DEFAULT_USER,
+     .doc = "whom unprivileged processes run as, and applications that name nobody"},
+    {"--group", "NAME", TEXT(group), .doc = "their group, else that of the user"},
+    {"--config", "FILE", TEXT(config_path),
+     .doc = "begin with this configuration instead of the stored one; read again on HUP"},
+    {"--check", "FILE", take_check, .doc = "check a configuration, print what is wrong, and exit"},
+    {"--routers", "N", take_routers, .usual = "a quarter of the processors",
+     .doc = "router processes"},
+    {"--modules", "DIR", TEXT(modules_dir), .doc = NULL},
+    {"--state", "DIR", TEXT(state_dir), .doc = NULL},
+    {"--tmp", "DIR", TEXT(tmp_dir), .doc = NULL},
+};
+
+static const struct option *
+find_option(const char *name, size_t n)
+{
+    for (size_t i = 0; i < array_len(options); i++)
+        if (strlen(options[i].name) == n && memcmp(options[i].name, name, n) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static int
+apply(struct arguments *args, const struct option *o, const char *text, struct br_err *err)
+{
+    if (o->take != NULL)
+        return o->take(args, text, err);
+    if (*text == '\0')
+        return wrong(err, "nothing given for", o->name);
+    memcpy((char *)&args->settings + o->place, &text, sizeof(text));
+    return 0;
+}
+
+/* The option at *i; moves over its value. */
+static int
+take_one(struct arguments *args, int argc, char **argv, int *i, struct br_err *err)
+{
+    const char *word = argv[*i];
+    const char *equals = word[0] == '-' ? strchr(word, '=') : NULL;
+    size_t n = equals != NULL ? (size_t)(equals - word) : strlen(word);
+    const struct option *o = find_option(word, n);
+
+    if (word[0] != '-')
+        return wrong(err, "brood takes options only, not", word);
+    if (o == NULL)
+        return wrong(err, "unknown option", word);
+    if (o->value == NULL)
+        return equals != NULL ? wrong(err, "no value belongs to", o->name)
+                              : apply(args, o, NULL, err);
+    if (equals != NULL)
+        return apply(args, o, equals + 1, err);
+    if (*i + 1 == argc)
+        return wrong(err, "a value is missing behind", o->name);
+    return apply(args, o, argv[++*i], err);
+}
+
+static unsigned
+usual_routers(void)
+{
+    cpu_set_t cpus;
+    unsigned n = 1;
+
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+        n = (unsigned)CPU_COUNT(&cpus) / 4;
+    return br_max(1u, br_min(n, (unsigned)NEST_ROUTERS));
+}
+
+static bool
+is_directory(const char *path)
+{
+    char dot[PATH_MAX];
+
+    return snprintf(dot, sizeof(dot), "%s/.", path) < PATH_MAX && access(dot, F_OK) == 0;
+}
+
+/* Where the modules are, seen from the program: installed, or in the build tree. */
+static const char *
+usual_modules(void)
+{
+    static const char *const beside[] = {RELATIVE_MODULES, "../modules"};
+    static char path[PATH_MAX];
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash;
+
+    if (n > 0) {
+        self[n] = '\0';
+        slash = strrchr(self, '/');
+        for (size_t i = 0; slash != NULL && i < array_len(beside); i++) {
+            if (snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, beside[i]) <
+                    PATH_MAX &&
+                is_directory(path))
+                return realpath(path, NULL);
+        }
+    }
+    return DEFAULT_MODULES;
+}
+
+static void
+set_defaults(struct arguments *args)
+{
+    struct settings *s = &args->settings;
+
+    *args = (struct arguments){.action = ACTION_RUN, .log_level = LOG_INFO};
+    s->control = DEFAULT_CONTROL;
+    s->control_mode = 0600;
+    s->pid_path = DEFAULT_PID;
+    s->state_dir = DEFAULT_STATE;
+    s->tmp_dir = "/tmp";
+    s->user = DEFAULT_USER;
+    s->routers = usual_routers();
+    s->grace_ms = GRACE_MS;
+    s->ready_fd = -1;
+}
+
+static char *
+copied(const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL)
+        abort();
+    return copy;
+}
+
+/* Everything that was on the command line, for the title. */
+static char *
+joined(int argc, char **argv)
+{
+    size_t n = 1;
+    char *text, *at;
+
+    for (int i = 0; i < argc; i++)
+        n += strlen(argv[i]) + 1;
+    at = text = calloc(1, n);
+    if (text == NULL)
+        abort();
+    for (int i = 0; i < argc; i++) {
+        if (i > 0)
+            *at++ = ' ';
+        at = stpcpy(at, argv[i]);
+    }
+    return text;
+}
+
+int
+arguments_parse(int argc, char **argv, struct arguments *ret, struct br_err *err)
+{
+    char **words = calloc((size_t)argc + 1, sizeof(*words));
+    struct arguments args;
+    int rc = 0;
+
+    if (words == NULL)
+        abort();
+    set_defaults(&args);
+    for (int i = 0; i < argc; i++)
+        words[i] = copied(argv[i]);
+    for (int i = 1; i < argc && rc == 0; i++)
+        rc = take_one(&args, argc, words, &i, err);
+    free(words);
+    if (rc < 0)
+        return rc;
+    if (args.settings.modules_dir == NULL)
+        args.settings.modules_dir = usual_modules();
+    if (args.settings.log_path == NULL && !args.settings.foreground)
+        args.settings.log_path = DEFAULT_LOG;
+    args.settings.title_args = joined(argc, argv);
+    *ret = args;
+    return 0;
+}
+
+void
+arguments_help(const char *program)
+{
+    printf("usage: %s [option ...]\n\n", program);
+    for (size_t i = 0; i < array_len(options); i++) {
+        const struct option *o = &options[i];
+        char left[64];
+
+        if (o->doc == NULL)
+            continue;
+        snprintf(left, sizeof(left), "%s %s", o->name, o->value != NULL ? o->value : "");
+        printf("  %-24s %s\n", left, o->doc);
+        if (o->usual != NULL)
+            printf("  %-24s default: %s\n", "",
+                   strcmp(o->name, "--modulesdir") == 0 ? usual_modules() : o->usual);
+    }
+}
+
+void
+arguments_version(void)
+{
+    printf("brood version: %s\n", BROOD_VERSION);
+    printf("built with: PCRE2; prefix %s\n", BROOD_PREFIX);
+}

@@ -1,0 +1,27 @@
+/*
+ * arguments.h - the command line of brood.
+ */
+#ifndef PROGRAMS_ARGUMENTS_H
+#define PROGRAMS_ARGUMENTS_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "process/role.h"
+
+enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK };
+
+struct arguments {
+    enum action action;
+    struct settings settings; /* what the command line can know of it; the texts live for ever */
+    enum log_level log_level;
+    const char *check_path;
+};
+
+/* 0, or -EINVAL with a sentence of one line. */
+int arguments_parse(int argc, char **argv, struct arguments *ret, struct br_err *err);
+
+/* What --help and --version print. */
+void arguments_help(const char *program);
+void arguments_version(void);
+
+#endif

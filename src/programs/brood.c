@@ -1,0 +1,172 @@
+/*
+ * brood.c - main(): what must be right before there is a main process, then be it.
+ *
+ *   arguments -> log -> user -> control address free -> [daemon] -> pid file -> main_run -> pid
+ * file removed
+ *
+ * Until the log is open, and for whatever is wrong before the start proper, there is one line on
+ * stderr and exit code 1.  A daemonising parent waits until the control socket listens.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "main/main_control.h"
+#include "main/main_role.h"
+#include "process/creds.h"
+#include "process/logfile.h"
+#include "programs/arguments.h"
+#include "programs/check.h"
+#include "programs/daemon.h"
+#include "programs/roles.h"
+
+/*
+ * A descriptor of the log's own, also where it is stderr: an application that moves its stderr
+ * elsewhere still finds the log.
+ */
+static int
+open_log(const struct arguments *args, struct br_err *err)
+{
+    int fd = -1;
+    int rc;
+
+    if (args->settings.log_path != NULL) {
+        rc = logfile_open(args->settings.log_path, &fd, err);
+        if (rc < 0)
+            return rc;
+    } else {
+        fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        if (fd < 0)
+            return br_fail(err, -errno, "cannot log to stderr");
+    }
+    log_to_fd(fd);
+    log_set_level(args->log_level);
+    return 0;
+}
+
+/* As many descriptors as we may have; applications begin with what we began with. */
+static void
+raise_limits(struct settings *s)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    s->nofile = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int
+choose_user(struct settings *s, struct br_err *err)
+{
+    static struct creds creds;
+    int rc;
+
+    s->privileged = creds_privileged();
+    s->uid = geteuid();
+    s->gid = getegid();
+    if (!s->privileged) {
+        br_log(LOG_WARN,
+               "brood runs without privilege: all its processes run as user %u, ports below "
+               "1024 and other users for applications may be refused",
+               (unsigned)s->uid);
+        return 0;
+    }
+    rc = creds_resolve(s->user, s->group, &creds, err);
+    if (rc < 0)
+        return rc;
+    s->creds = &creds;
+    s->uid = creds.uid;
+    s->gid = creds.gid;
+    return 0;
+}
+
+static int
+check_places(const struct settings *s, struct br_err *err)
+{
+    int rc = main_control_check(s->control, err);
+
+    if (rc == 0 && s->config_path != NULL && access(s->config_path, R_OK) < 0)
+        rc = br_fail(err, -errno, "cannot read \"%s\"", s->config_path);
+    return rc == 0 ? logfile_parents(s->state_dir, err) : rc;
+}
+
+static int
+prepare(struct arguments *args, struct br_err *err)
+{
+    struct settings *s = &args->settings;
+    int rc = open_log(args, err);
+
+    if (rc < 0)
+        return rc;
+    clock_update();
+    raise_limits(s);
+    rc = check_places(s, err);
+    if (rc == 0)
+        rc = choose_user(s, err);
+    return rc;
+}
+
+static int
+run(struct arguments *args, struct br_err *err)
+{
+    struct settings *s = &args->settings;
+    br_cleanup(fd_closep) int pid_fd = -1;
+    int rc = prepare(args, err);
+
+    if (rc == 0 && !s->foreground)
+        rc = daemon_begin(log_fd(), &s->ready_fd, err);
+    log_after_fork();
+    if (rc == 0)
+        rc = pidfile_write(s->pid_path, &pid_fd, err);
+    if (rc < 0)
+        return rc;
+    br_log(LOG_NOTICE, "brood " BROOD_VERSION " started");
+    rc = main_run(s, roles);
+    pidfile_remove(s->pid_path, &pid_fd);
+    return rc;
+}
+
+/* To whoever waits for us: the terminal, or our daemonising parent. */
+static int
+refuse(const struct arguments *args, const struct br_err *err)
+{
+    if (args->settings.ready_fd >= 0)
+        fd_write_all(args->settings.ready_fd, err->text, strlen(err->text));
+    else
+        fprintf(stderr, "brood: %s\n", err->text);
+    return 1;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct arguments args = {.settings = {.ready_fd = -1}};
+    struct br_err err = BR_ERR_NONE;
+    int rc;
+
+    if (arguments_parse(argc, argv, &args, &err) < 0)
+        return refuse(&args, &err);
+    switch (args.action) {
+    case ACTION_HELP:
+        arguments_help(argv[0]);
+        return 0;
+    case ACTION_VERSION:
+        arguments_version();
+        return 0;
+    case ACTION_CHECK:
+        return check_config(args.check_path);
+    case ACTION_RUN:
+        break;
+    }
+    rc = run(&args, &err);
+    return rc < 0 ? refuse(&args, &err) : rc;
+}
