@@ -87,8 +87,8 @@ on_end_gone(struct channel *ch)
 }
 
 static const struct channel_ops main_ops = {.on_message = on_main_message, .on_gone = on_end_gone};
-static const struct channel_ops controller_ops = {.on_message = on_controller_message,
-                                                  .on_gone = on_end_gone};
+const struct channel_ops controller_ops = {.on_message = on_controller_message,
+                                           .on_gone = on_end_gone};
 const struct channel_ops worker_ops = {.on_message = on_worker_message, .on_gone = on_end_gone};
 
 /* A line between the router and `role`; the test's end. */
@@ -380,7 +380,8 @@ service_stop(void **state)
     fd_close(&s->body_fd);
     if (s->worker_end != NULL)
         channel_free(s->worker_end);
-    channel_free(s->main_end);
+    if (s->main_end != NULL)
+        channel_free(s->main_end);
     channel_free(s->controller_end);
     dispatch_free(s->task.dispatch);
     loop_free(s->task.loop);

@@ -154,6 +154,6 @@ uint32_t app_head(char *p, unsigned status, const char *name, const char *value,
 void app_answer(struct service *s, const struct claim *c, unsigned status, const char *name,
                 const char *value, const char *body);
 
-extern const struct channel_ops worker_ops;
+extern const struct channel_ops controller_ops, worker_ops;
 
 #endif
