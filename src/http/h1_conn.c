@@ -23,8 +23,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "http/h1_head.h"
 #include "http/h1_input.h"
+#include "http/h1_read.h"
 #include "http/h1_state.h"
 #include "http/h1_write.h"
 
@@ -32,8 +32,6 @@
 #define BODY_STEPS     16          /* what one read of a body counts */
 #define CORK_MAX       (16u << 10) /* answers that may wait for their followers */
 #define OUT_LOW        (64u << 10) /* the handler may go on */
-#define FIRST_HEADER   2048        /* head memory beside the large buffers */
-#define CHUNKED_ROOM   2048        /* less than this behind a head: a fresh buffer */
 #define DRAIN_GRACE_MS 1000        /* for the first request of a connection that is new */
 
 #define TO(state) (1u << H1_##state)
@@ -48,8 +46,7 @@ static const unsigned may_become[] = {
     [H1_CLOSED] = 0,
 };
 
-/* The one setter of state. */
-static void
+void
 h1_move(struct h1_conn *c, enum h1_state state)
 {
     assert(may_become[c->state] & 1u << state);
@@ -95,31 +92,6 @@ close_conn(struct h1_conn *c, bool reset)
     loop_free_later(server->loop, free, c);
 }
 
-static void
-begin_request(struct h1_conn *c)
-{
-    const struct http_ops *ops = c->server->ops;
-    const struct http_limits *limits = limits_now(c);
-    struct request *req = request_new(c, limits);
-
-    req->minor = 1; /* until it is known: how an answer to something unreadable is framed */
-    c->req = req;
-    c->wait = WAIT_NONE;
-    c->limits = (struct h1_limits){
-        .line = limits->large_header_buffer_size,
-        .head = FIRST_HEADER + limits->large_header_buffers * limits->large_header_buffer_size,
-        .fields = limits->max_fields,
-        .drop_unsafe = limits->discard_unsafe_fields,
-    };
-    h1_parse_start(&c->parser, c->in + c->in_at, &c->limits, req->fields, req->n_room);
-    c->server->counters.requests++;
-    c->server->counters.active++;
-    c->server->counters.idle--;
-    if (ops->on_begin != NULL)
-        ops->on_begin(req);
-    h1_move(c, H1_HEAD);
-}
-
 /* The request is over, its answer sent or not: the owner's last look at it. */
 static void
 end_request(struct h1_conn *c)
@@ -136,8 +108,8 @@ end_request(struct h1_conn *c)
 }
 
 /* The connection broke.  Who works on its request hears of it. */
-static void
-lost(struct h1_conn *c, bool reset)
+void
+h1_lost(struct h1_conn *c, bool reset)
 {
     struct request *req = c->req;
 
@@ -153,66 +125,6 @@ lost(struct h1_conn *c, bool reset)
         end_request(c);
     }
     close_conn(c, reset);
-}
-
-/* What the parser has found, also when it stopped at an error: the log wants it. */
-static void
-take_head(struct h1_conn *c)
-{
-    const struct h1_parser *head = &c->parser;
-    struct request *req = c->req;
-
-    req->line = head->line;
-    req->method = head->method;
-    req->target = head->target;
-    req->fields = head->fields;
-    req->n_fields = head->n_fields;
-    if (head->line.p != NULL)
-        req->minor = head->minor;
-}
-
-/* Answer for the owner, then close. */
-static void
-refuse(struct h1_conn *c, enum h1_result error)
-{
-    struct request *req = c->req;
-
-    if (c->state == H1_HEAD)
-        take_head(c);
-    c->refused = true;
-    req->fault = h1_error_text(error);
-    h1_move(c, H1_HANDLER);
-    if (c->server->ops->on_refused != NULL)
-        c->server->ops->on_refused(req, h1_error_status(error));
-    else
-        response_error(req, h1_error_status(error));
-}
-
-static void
-deliver(struct h1_conn *c)
-{
-    h1_move(c, H1_HANDLER);
-    request_move(c->req, REQ_RECEIVED);
-    c->server->ops->on_request(c->req);
-}
-
-/* Nothing can go on without bytes from the client: true when some came. */
-static bool
-need_more(struct h1_conn *c, enum h1_fill filled)
-{
-    switch (filled) {
-    case FILL_DATA:
-        return true;
-    case FILL_WAIT:
-        return false;
-    case FILL_END:
-        refuse(c, H1_EARLY_END);
-        return true;
-    case FILL_LOST:
-        lost(c, false);
-        return false;
-    }
-    return false;
 }
 
 /* RFC 9112, 2.2: empty lines before a request are not part of it. */
@@ -231,7 +143,7 @@ step_idle(struct h1_conn *c)
     skip_empty_lines(c);
     input = h1_input(c);
     if (input.n > 1 || (input.n == 1 && input.p[0] != '\r')) {
-        begin_request(c);
+        h1_begin(c);
         return true;
     }
     switch (h1_fill(c)) {
@@ -249,175 +161,6 @@ step_idle(struct h1_conn *c)
         (void)stream_flush(&c->stream, false);
     if (c->stream.queued == 0)
         close_conn(c, false);
-    return false;
-}
-
-/* The parser has no place for another field; its limit on their number is further up. */
-static bool
-more_fields(struct h1_conn *c)
-{
-    struct request *req = c->req;
-    unsigned n = req->n_room * 4;
-    struct field *fields = arena_alloc(&req->arena, n * sizeof(*fields));
-
-    if (fields == NULL)
-        return false;
-    h1_parse_fields(&c->parser, fields, n);
-    req->n_room = n;
-    return true;
-}
-
-/* The head is judged: where will its body be? */
-static void
-plan_body(struct h1_conn *c, const struct h1_framing *framing)
-{
-    struct request *req = c->req;
-    uint32_t room = c->in_room - c->in_at;
-
-    if (framing->chunked) {
-        if (room < CHUNKED_ROOM)
-            h1_input_renew(c);
-        chunked_init(&c->chunked);
-        c->body = BODY_CHUNKED;
-    } else if (framing->length <= room) {
-        c->body = BODY_IN_PLACE;
-    } else if (body_expect(&req->body, framing->length, req->limits) == 0) {
-        c->body = BODY_COUNTED;
-    } else {
-        refuse(c, H1_BODY_STORE);
-        return;
-    }
-    c->body_left = framing->length;
-    h1_move(c, H1_BODY);
-    if (framing->expects_continue && h1_input(c).n == 0)
-        h1_write_continue(req);
-}
-
-static void
-head_is_whole(struct h1_conn *c)
-{
-    struct h1_framing framing;
-    enum h1_result result;
-
-    take_head(c);
-    c->in_at = c->in_base = (uint32_t)(c->parser.at - c->in);
-    result = h1_head_judge(c->req, &framing);
-    if (result != H1_OK)
-        refuse(c, result);
-    else if (framing.chunked || framing.length > 0)
-        plan_body(c, &framing);
-    else
-        deliver(c);
-}
-
-static bool
-step_head(struct h1_conn *c)
-{
-    enum h1_result result = h1_parse(&c->parser, c->in + c->in_end);
-
-    if (br_likely(result == H1_OK)) {
-        head_is_whole(c);
-        return true;
-    }
-    if (result == H1_MORE)
-        return need_more(c, h1_fill(c));
-    if (result == H1_FIELDS_FULL) {
-        if (more_fields(c))
-            return true;
-        result = H1_MANY_FIELDS;
-    }
-    refuse(c, result);
-    return true;
-}
-
-static bool
-body_in_place(struct h1_conn *c)
-{
-    struct body *body = &c->req->body;
-    struct slice input = h1_input(c);
-
-    if (input.n < c->body_left)
-        return need_more(c, h1_fill(c));
-    body->mem = slice_sub(input, 0, (size_t)c->body_left);
-    body->length = c->body_left;
-    c->in_at += (uint32_t)c->body_left;
-    deliver(c);
-    return true;
-}
-
-static bool
-body_counted(struct h1_conn *c)
-{
-    struct request *req = c->req;
-    struct slice piece = h1_input(c);
-
-    if (piece.n == 0) {
-        enum h1_fill filled = h1_fill_aside(c, c->body_left, &piece);
-
-        if (filled != FILL_DATA)
-            return need_more(c, filled);
-    } else {
-        c->in_at += (uint32_t)piece.n;
-    }
-    c->body_left -= piece.n;
-    if (body_add(&req->body, piece.p, piece.n, req->limits) < 0)
-        refuse(c, H1_BODY_STORE);
-    else if (c->body_left == 0)
-        deliver(c);
-    return true;
-}
-
-static bool
-body_chunked(struct h1_conn *c)
-{
-    struct request *req = c->req;
-    struct slice rest = h1_input(c), piece;
-    enum chunked_result result;
-
-    while ((result = chunked_next(&c->chunked, &rest, &piece)) == CHUNKED_DATA) {
-        if (req->body.length + piece.n > req->limits->max_body_size) {
-            refuse(c, H1_LARGE_BODY);
-            return true;
-        }
-        if (body_add(&req->body, piece.p, piece.n, req->limits) < 0) {
-            refuse(c, H1_BODY_STORE);
-            return true;
-        }
-    }
-    c->in_at = c->in_end - (uint32_t)rest.n;
-    switch (result) {
-    case CHUNKED_MORE:
-        /* What is announced counts: it will not be read in vain. */
-        if (req->body.length + chunked_due(&c->chunked) > req->limits->max_body_size) {
-            refuse(c, H1_LARGE_BODY);
-            return true;
-        }
-        return need_more(c, h1_fill(c));
-    case CHUNKED_DONE:
-        deliver(c);
-        return true;
-    case CHUNKED_LONG:
-        refuse(c, H1_LONG_CHUNK);
-        return true;
-    case CHUNKED_DATA:
-    case CHUNKED_BAD:
-        break;
-    }
-    refuse(c, H1_BAD_CHUNK);
-    return true;
-}
-
-static bool
-step_body(struct h1_conn *c)
-{
-    switch ((enum h1_body)c->body) {
-    case BODY_IN_PLACE:
-        return body_in_place(c);
-    case BODY_COUNTED:
-        return body_counted(c);
-    case BODY_CHUNKED:
-        return body_chunked(c);
-    }
     return false;
 }
 
@@ -475,7 +218,7 @@ step_reply(struct h1_conn *c)
         if (c->stream.queued != 0)
             (void)stream_flush(&c->stream, false);
         if (c->stream.failed != 0) {
-            lost(c, false);
+            h1_lost(c, false);
             return false;
         }
         if (c->stream.queued != 0)
@@ -522,9 +265,9 @@ step(struct h1_conn *c)
     case H1_IDLE:
         return step_idle(c);
     case H1_HEAD:
-        return step_head(c);
+        return h1_read_head(c);
     case H1_BODY:
-        return step_body(c);
+        return h1_read_body(c);
     case H1_HANDLER:
         return step_handler(c);
     case H1_REPLY:
@@ -580,7 +323,7 @@ settle(struct h1_conn *c, bool progress)
     if (c->stream.queued != 0)
         progress |= stream_flush(&c->stream, false) > 0;
     if (c->stream.failed != 0) {
-        lost(c, false);
+        h1_lost(c, false);
         return;
     }
     if (c->state == H1_IDLE && c->in_at == c->in_end)
@@ -675,7 +418,7 @@ on_stream(struct stream *s)
     if (s->queued != 0 && s->failed == 0)
         progress = stream_flush(s, false) > 0;
     if (s->failed != 0) {
-        lost(c, false);
+        h1_lost(c, false);
         return;
     }
     c->running = true;
@@ -699,7 +442,7 @@ on_timer(struct timer *t)
         close_conn(c, false);
         return;
     case WAIT_SEND:
-        lost(c, true);
+        h1_lost(c, true);
         return;
     case WAIT_LINGER:
         close_conn(c, false);
@@ -707,7 +450,7 @@ on_timer(struct timer *t)
     case WAIT_HEAD:
     case WAIT_BODY:
         c->running = true;
-        refuse(c, wait == WAIT_HEAD ? H1_SLOW_HEAD : H1_SLOW_BODY);
+        h1_refuse(c, wait == WAIT_HEAD ? H1_SLOW_HEAD : H1_SLOW_BODY);
         run(c, false);
         return;
     }
@@ -742,7 +485,7 @@ h1_conn_open(struct h1_server *s, int fd, const struct sockaddr *addr, socklen_t
 
     run(c, false);
     if (c->state != H1_CLOSED && stream_watch(&c->stream) < 0)
-        lost(c, false);
+        h1_lost(c, false);
 }
 
 /* What may have come in the meantime is still served: look once more, then close. */
@@ -797,5 +540,5 @@ void
 h1_server_close(struct h1_server *s)
 {
     while (!list_empty(&s->conns))
-        lost(list_first(&s->conns, struct h1_conn, link), false);
+        h1_lost(list_first(&s->conns, struct h1_conn, link), false);
 }

@@ -67,6 +67,11 @@ struct h1_conn {
     } peer;
 };
 
+/* The one setter of state. */
+void h1_move(struct h1_conn *c, enum h1_state state);
+/* The connection broke: who works on its request hears of it, then all is freed. */
+void h1_lost(struct h1_conn *c, bool reset);
+
 /* A head was given: it leaves with the first data, or at the end of the turn. */
 void h1_head_given(struct h1_conn *c);
 /* Output was queued, not the last of the answer: flush unless h1_run will. */
