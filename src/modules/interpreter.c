@@ -236,6 +236,23 @@ add(const struct interpreter *in, const char *path, const char *guest, struct mo
         module_list_add(list, in->type, version, path, guest);
 }
 
+/*
+ * Not a script: version managers put one for each version they ever saw into PATH, each of which
+ * takes its time to say that it is not installed.
+ */
+static bool
+is_elf(const char *path)
+{
+    char magic[4];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool elf = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+               memcmp(magic, "\177ELF", sizeof(magic)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return elf;
+}
+
 /* "python3.11", not "python3.11-config" and not "python3". */
 static bool
 has_version(const struct interpreter *in, const char *name)
@@ -258,7 +275,7 @@ add_all_in(const struct interpreter *in, struct slice dir, const char *guest,
         return;
     d = opendir(path);
     while (d && (e = readdir(d)) != NULL) {
-        if (has_version(in, e->d_name) && program_in(dir, e->d_name, path))
+        if (has_version(in, e->d_name) && program_in(dir, e->d_name, path) && is_elf(path))
             add(in, path, guest, list);
     }
     if (d)
