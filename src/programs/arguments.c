@@ -211,23 +211,21 @@ is_directory(const char *path)
 
 /* Where the modules are, seen from the program: installed, or in the build tree. */
 static const char *
-usual_modules(void)
+usual_modules(struct arguments *args)
 {
     static const char *const beside[] = {RELATIVE_MODULES, "../modules"};
-    static char path[PATH_MAX];
-    char self[PATH_MAX];
+    char self[PATH_MAX], path[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     char *slash;
 
-    if (n > 0) {
-        self[n] = '\0';
-        slash = strrchr(self, '/');
-        for (size_t i = 0; slash != NULL && i < array_len(beside); i++) {
-            if (snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, beside[i]) <
-                    PATH_MAX &&
-                is_directory(path))
-                return realpath(path, NULL);
-        }
+    self[br_max(n, 0)] = '\0';
+    slash = strrchr(self, '/');
+    for (size_t i = 0; slash != NULL && i < array_len(beside); i++) {
+        const char *guess =
+            arena_printf(&args->texts, "%.*s/%s", (int)(slash - self), self, beside[i]);
+
+        if (is_directory(guess) && realpath(guess, path) != NULL)
+            return arena_cstr(&args->texts, slice_cstr(path));
     }
     return DEFAULT_MODULES;
 }
@@ -238,6 +236,7 @@ set_defaults(struct arguments *args)
     struct settings *s = &args->settings;
 
     *args = (struct arguments){.action = ACTION_RUN, .log_level = LOG_INFO};
+    arena_init(&args->texts, 0);
     s->control = DEFAULT_CONTROL;
     s->control_mode = 0600;
     s->pid_path = DEFAULT_PID;
@@ -249,64 +248,45 @@ set_defaults(struct arguments *args)
     s->ready_fd = -1;
 }
 
-static char *
-copied(const char *text)
-{
-    char *copy = strdup(text);
-
-    if (copy == NULL)
-        abort();
-    return copy;
-}
-
 /* Everything that was on the command line, for the title. */
-static char *
-joined(int argc, char **argv)
+static const char *
+joined(struct arguments *args, int argc, char **argv)
 {
-    size_t n = 1;
-    char *text, *at;
+    const char *text = argv[0];
 
-    for (int i = 0; i < argc; i++)
-        n += strlen(argv[i]) + 1;
-    at = text = calloc(1, n);
-    if (text == NULL)
-        abort();
-    for (int i = 0; i < argc; i++) {
-        if (i > 0)
-            *at++ = ' ';
-        at = stpcpy(at, argv[i]);
-    }
+    for (int i = 1; i < argc; i++)
+        text = arena_printf(&args->texts, "%s %s", text, argv[i]);
     return text;
 }
 
 int
 arguments_parse(int argc, char **argv, struct arguments *ret, struct br_err *err)
 {
-    char **words = calloc((size_t)argc + 1, sizeof(*words));
-    struct arguments args;
+    char **words;
     int rc = 0;
 
-    if (words == NULL)
-        abort();
-    set_defaults(&args);
+    set_defaults(ret);
+    words = arena_array(&ret->texts, char *, (size_t)argc + 1);
     for (int i = 0; i < argc; i++)
-        words[i] = copied(argv[i]);
+        words[i] = arena_cstr(&ret->texts, slice_cstr(argv[i]));
     for (int i = 1; i < argc && rc == 0; i++)
-        rc = take_one(&args, argc, words, &i, err);
-    free(words);
-    if (rc < 0)
-        return rc;
-    if (args.settings.modules_dir == NULL)
-        args.settings.modules_dir = usual_modules();
-    if (args.settings.log_path == NULL && !args.settings.foreground)
-        args.settings.log_path = DEFAULT_LOG;
-    args.settings.title_args = joined(argc, argv);
-    *ret = args;
-    return 0;
+        rc = take_one(ret, argc, words, &i, err);
+    if (ret->settings.modules_dir == NULL)
+        ret->settings.modules_dir = usual_modules(ret);
+    if (ret->settings.log_path == NULL && !ret->settings.foreground)
+        ret->settings.log_path = DEFAULT_LOG;
+    ret->settings.title_args = joined(ret, argc, words);
+    return rc;
 }
 
 void
-arguments_help(const char *program)
+arguments_done(struct arguments *args)
+{
+    arena_done(&args->texts);
+}
+
+void
+arguments_help(const struct arguments *args, const char *program)
 {
     printf("usage: %s [option ...]\n\n", program);
     for (size_t i = 0; i < array_len(options); i++) {
@@ -319,7 +299,8 @@ arguments_help(const char *program)
         printf("  %-24s %s\n", left, o->doc);
         if (o->usual != NULL)
             printf("  %-24s default: %s\n", "",
-                   strcmp(o->name, "--modulesdir") == 0 ? usual_modules() : o->usual);
+                   o->place == offsetof(struct settings, modules_dir) ? args->settings.modules_dir
+                                                                      : o->usual);
     }
 }
 

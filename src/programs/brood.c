@@ -146,27 +146,35 @@ refuse(const struct arguments *args, const struct br_err *err)
     return 1;
 }
 
-int
-main(int argc, char **argv)
+static int
+act(struct arguments *args, const char *program, struct br_err *err)
 {
-    struct arguments args = {.settings = {.ready_fd = -1}};
-    struct br_err err = BR_ERR_NONE;
-    int rc;
-
-    if (arguments_parse(argc, argv, &args, &err) < 0)
-        return refuse(&args, &err);
-    switch (args.action) {
+    switch (args->action) {
+    case ACTION_RUN:
+        return run(args, err);
     case ACTION_HELP:
-        arguments_help(argv[0]);
+        arguments_help(args, program);
         return 0;
     case ACTION_VERSION:
         arguments_version();
         return 0;
     case ACTION_CHECK:
-        return check_config(args.check_path);
-    case ACTION_RUN:
-        break;
+        return check_config(args->check_path);
     }
-    rc = run(&args, &err);
-    return rc < 0 ? refuse(&args, &err) : rc;
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct arguments args;
+    struct br_err err = BR_ERR_NONE;
+    int rc = arguments_parse(argc, argv, &args, &err);
+
+    if (rc == 0)
+        rc = act(&args, argv[0], &err);
+    if (rc < 0)
+        rc = refuse(&args, &err);
+    arguments_done(&args);
+    return rc;
 }
