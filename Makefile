@@ -30,7 +30,7 @@ help:
 
 # Meson configures once; Ninja repeats it by itself when a meson.build changes.
 $(RELEASE)/build.ninja:
-	meson setup $(RELEASE) --buildtype=release --prefix=$(PREFIX)
+	meson setup $(RELEASE) --buildtype=release --prefix=$(PREFIX) -Dtests=false
 
 $(TEST)/build.ninja:
 	meson setup $(TEST) -Db_sanitize=address,undefined -Db_lundef=false
