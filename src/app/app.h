@@ -15,13 +15,13 @@ struct app {
     struct launch *card;
     const char *name;
     struct nest *nest;
-    int bell; /* eventfd: routers and workers ring it, the prototype listens */
+    int bell;                  /* eventfd: routers and workers ring it, the prototype listens */
     int wakefds[NEST_ROUTERS]; /* eventfd of each router, -1 where there is none */
     unsigned n_routers;
     struct scale_rules rules;
-    unsigned threads;    /* lanes of each worker */
-    uint64_t requests;   /* limits.requests, 0: none */
-    bool preload;        /* the application is loaded in the prototype, not in each worker */
+    unsigned threads;  /* lanes of each worker */
+    uint64_t requests; /* limits.requests, 0: none */
+    bool preload;      /* the application is loaded in the prototype, not in each worker */
 };
 
 /* Point stdout and stderr where the card says, else to log_fd (-1: leave them).  Logs failures. */

@@ -63,7 +63,7 @@ begin(struct exchange *x)
 bool
 exchange_next(struct exchange *x)
 {
-    bool slept = false;
+    bool slept = x->serial == 0; /* it was idle for the prototype, asleep or not */
 
     while (!worker_leaving(x->worker)) {
         if (lane_notice(x->lane)) {

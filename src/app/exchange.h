@@ -2,7 +2,8 @@
  * exchange.h - a worker's end of the nest: one request at a time through one lane.
  *
  *   exchange_next -> exchange_request, exchange_body_read
- *                 -> exchange_start, exchange_field…, exchange_write…  -> exchange_end or exchange_abort
+ *                 -> exchange_start, exchange_field…, exchange_write…  -> exchange_end or
+ * exchange_abort
  *
  * The answer is built in the response chunk itself: the head first, the body behind it, so that a
  * small answer is one piece (HEAD | END) and nothing is copied twice.  Nothing leaves before the

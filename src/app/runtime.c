@@ -132,7 +132,7 @@ on_peer(struct task *task, struct channel *ch)
 
     if (channel_peer(ch)->role != ROLE_ROUTER)
         return;
-    list_foreach(p, &proto->workers.all, link)
+    list_foreach (p, &proto->workers.all, link)
         connect_pair(proto, p, ch);
 }
 
@@ -175,7 +175,7 @@ forget_stuck(struct prototype *proto, pid_t pid)
 {
     struct stuck *s, *next;
 
-    list_foreach_safe(s, next, &proto->stuck, link) {
+    list_foreach_safe (s, next, &proto->stuck, link) {
         if (pid != 0 && s->pid != pid)
             continue;
         loop_timer_cancel(proto->task.loop, &s->timer);
@@ -216,8 +216,7 @@ on_death(struct task *task, struct process *p, int status)
     log_death(p, status);
     dispatch_each(task->dispatch, ROLE_ROUTER, close_at_router, &pairing);
     for (unsigned i = 0; i < proto->app.threads; i++)
-        nest_bury(proto->app.nest, p->index + i, proto->app.wakefds,
-                  proto->app.n_routers);
+        nest_bury(proto->app.nest, p->index + i, proto->app.wakefds, proto->app.n_routers);
     forget_stuck(proto, p->pid);
     hold_back(proto, p, status, was_ready);
     roster_free(&proto->workers, p);
@@ -316,7 +315,7 @@ ask_scale(struct prototype *proto, struct process **by_row)
                               .draining = proto->draining};
     struct process *p;
 
-    list_foreach(p, &proto->workers.all, link) {
+    list_foreach (p, &proto->workers.all, link) {
         by_row[view.n_workers] = p;
         rows[view.n_workers++] = look_at(proto, p);
     }
@@ -351,7 +350,7 @@ tell_ready(struct prototype *proto)
 
     if (proto->ready)
         return;
-    list_foreach(p, &proto->workers.all, link)
+    list_foreach (p, &proto->workers.all, link)
         n += p->life.state == PROC_READY;
     if (n < first)
         return;
@@ -432,7 +431,7 @@ on_drain(struct task *task, struct channel *ch br_unused, struct message *m)
     struct process *p;
 
     proto->draining = true;
-    list_foreach(p, &proto->workers.all, link)
+    list_foreach (p, &proto->workers.all, link)
         drain_worker(proto, p);
     if (drain->grace_ms > 0)
         loop_timer(task->loop, &proto->grace, drain->grace_ms);
@@ -447,7 +446,7 @@ on_stop(struct task *task, struct channel *ch br_unused, struct message *m br_un
     struct process *p;
 
     proto->draining = true;
-    list_foreach(p, &proto->workers.all, link) {
+    list_foreach (p, &proto->workers.all, link) {
         if (p->life.state == PROC_READY)
             lifecycle_move(&p->life, PROC_DRAINING, "worker");
         tell_worker(proto, p, MSG_STOP, &none, -1);
@@ -523,7 +522,7 @@ on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m
     struct process *p;
 
     app_streams(proto->app.card, -1);
-    list_foreach(p, &proto->workers.all, link)
+    list_foreach (p, &proto->workers.all, link)
         tell_worker(proto, p, MSG_LOG_REOPEN, &none, fcntl(m->fds[0], F_DUPFD_CLOEXEC, 3));
 }
 
@@ -599,7 +598,7 @@ on_status_ask(struct task *task, struct channel *ch, struct message *m)
     struct process *p;
     int fd;
 
-    list_foreach(p, &proto->workers.all, link)
+    list_foreach (p, &proto->workers.all, link)
         describe_worker(proto, p, &status.workers[status.head.n_workers++]);
     fd = fd_memfd_sealed("status", &status,
                          offsetof(__typeof__(status), workers[status.head.n_workers]));
@@ -608,9 +607,10 @@ on_status_ask(struct task *task, struct channel *ch, struct message *m)
 }
 
 static const struct msg_handler handlers[] = {
-    {MSG_PROCESS_READY, on_ready},     {MSG_PROCESS_FAILED, on_failed}, {MSG_DRAIN, on_drain},
-    {MSG_STOP, on_stop},               {MSG_LANE_STUCK, on_lane_stuck}, {MSG_STATUS_ASK, on_status_ask},
-    {MSG_LOG_REOPEN, on_log_reopen},   {MSG_NONE, NULL},
+    {MSG_PROCESS_READY, on_ready},   {MSG_PROCESS_FAILED, on_failed},
+    {MSG_DRAIN, on_drain},           {MSG_STOP, on_stop},
+    {MSG_LANE_STUCK, on_lane_stuck}, {MSG_STATUS_ASK, on_status_ask},
+    {MSG_LOG_REOPEN, on_log_reopen}, {MSG_NONE, NULL},
 };
 
 static const struct br_role role = {

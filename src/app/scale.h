@@ -1,7 +1,8 @@
 /*
  * scale.h - how many workers now: a pure function of the rules, the workers and the clock.
  *
- *   rules (max, spare, idle_timeout) + workers + requests waiting  ->  start k, retire one, look again at t
+ *   rules (max, spare, idle_timeout) + workers + requests waiting  ->  start k, retire one, look
+ * again at t
  *
  * The rules: start one when there are more requests than processes, or fewer than `spare` idle
  * ones; retire the longest idle when more than `spare` are idle and it has been so for
@@ -29,7 +30,7 @@ struct scale_worker {
 struct scale_view {
     const struct scale_worker *workers;
     unsigned n_workers;
-    unsigned waiting;      /* requests that nobody has taken */
+    unsigned waiting; /* requests that nobody has taken */
     int64_t now_ms;
     int64_t hold_until_ms; /* back-off after quick deaths: start nothing before */
     bool draining;         /* the instance is retired: only what still waits is served */

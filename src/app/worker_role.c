@@ -88,7 +88,8 @@ lanes_open(struct worker *w, struct br_err *err)
 
     for (unsigned i = 0; i < app->threads; i++) {
         struct exchange *x = &w->exchanges[i];
-        int rc = lane_open(app->nest, w->first_lane + i, app->wakefds, app->n_routers, &x->lane, err);
+        int rc =
+            lane_open(app->nest, w->first_lane + i, app->wakefds, app->n_routers, &x->lane, err);
 
         if (rc < 0)
             return rc;

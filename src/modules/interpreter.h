@@ -23,8 +23,8 @@ int interpreter_describe(const struct interpreter *in, const char *modules_dir,
                          struct module_list *ret_list, struct br_err *err);
 
 /*
- * The one that the application means, by "home" (HOME/bin) or by "type" with a version ("python 3.9")
- * or PATH.  0, -ENOENT with the places that were looked at.
+ * The one that the application means, by "home" (HOME/bin) or by "type" with a version
+ * ("python 3.9") or PATH.  0, -ENOENT with the places that were looked at.
  */
 int interpreter_find(const struct interpreter *in, const struct module_setup *s,
                      char ret_path[MODULE_PATH_MAX], struct br_err *err);

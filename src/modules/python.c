@@ -1,8 +1,8 @@
 /*
  * python.c - the language module "python": any CPython from 3.8 on, as the user installed it.
  *
- * The guest is one shared object for all versions; it is loaded by its path, so that nothing of ours
- * stands in sys.path.  What Python prepends there for -c ("") is taken away: the application's
+ * The guest is one shared object for all versions; it is loaded by its path, so that nothing of
+ * ours stands in sys.path.  What Python prepends there for -c ("") is taken away: the application's
  * directories come from its option `path`.
  */
 #include <errno.h>

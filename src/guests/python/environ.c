@@ -1,8 +1,8 @@
 /*
  * environ.c - the environ dictionary of PEP 3333, a copy of a template plus the fields.
  *
- *   template { REQUEST_METHOD, PATH_INFO, wsgi.version, … }  --copy-->  environ  <-- HTTP_… of this request
- *      ^ only what differs from the last request is written
+ *   template { REQUEST_METHOD, PATH_INFO, wsgi.version, … }  --copy-->  environ  <-- HTTP_… of this
+ * request ^ only what differs from the last request is written
  *
  * Every request has some twenty keys that rarely change, so the template holds their last values
  * and is corrected before it is copied.  Values of fields known by number are kept from the last
@@ -55,11 +55,11 @@ static const char *const constant_names[CONSTANTS] = {
 };
 
 static const char *const text_names[WIRE_TEXTS] = {
-    [TEXT_METHOD] = "REQUEST_METHOD",     [TEXT_TARGET] = "REQUEST_URI",
-    [TEXT_PATH] = "PATH_INFO",            [TEXT_QUERY] = "QUERY_STRING",
-    [TEXT_VERSION] = "SERVER_PROTOCOL",   [TEXT_REMOTE_ADDR] = "REMOTE_ADDR",
-    [TEXT_LOCAL_ADDR] = "SERVER_ADDR",    [TEXT_LOCAL_PORT] = "SERVER_PORT",
-    [TEXT_SERVER_NAME] = "SERVER_NAME",   [TEXT_REMOTE_PORT] = "REMOTE_PORT",
+    [TEXT_METHOD] = "REQUEST_METHOD",   [TEXT_TARGET] = "REQUEST_URI",
+    [TEXT_PATH] = "PATH_INFO",          [TEXT_QUERY] = "QUERY_STRING",
+    [TEXT_VERSION] = "SERVER_PROTOCOL", [TEXT_REMOTE_ADDR] = "REMOTE_ADDR",
+    [TEXT_LOCAL_ADDR] = "SERVER_ADDR",  [TEXT_LOCAL_PORT] = "SERVER_PORT",
+    [TEXT_SERVER_NAME] = "SERVER_NAME", [TEXT_REMOTE_PORT] = "REMOTE_PORT",
 };
 
 static PyObject *constants[CONSTANTS];

@@ -9,8 +9,7 @@
 #define BLOCK_BYTES 8192
 
 struct file_wrapper {
-    PyObject_HEAD
-    PyObject *file;
+    PyObject_HEAD PyObject *file;
     PyObject *block; /* int: bytes of each read */
 };
 
@@ -20,7 +19,7 @@ static PyObject *name_read, *name_readinto, *name_close;
 static PyObject *
 wrapper_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"filelike", "blksize", NULL};
+    static char *names[] = {(char *)"filelike", (char *)"blksize", NULL};
     struct file_wrapper *w;
     Py_ssize_t block = BLOCK_BYTES;
     PyObject *file;
@@ -102,9 +101,8 @@ static PyMethodDef wrapper_methods[] = {
 };
 
 static PyType_Slot wrapper_slots[] = {
-    {Py_tp_new, wrapper_new},         {Py_tp_dealloc, wrapper_dealloc},
-    {Py_tp_iter, wrapper_iter},       {Py_tp_iternext, wrapper_next},
-    {Py_tp_methods, wrapper_methods}, {0, NULL},
+    {Py_tp_new, wrapper_new},       {Py_tp_dealloc, wrapper_dealloc}, {Py_tp_iter, wrapper_iter},
+    {Py_tp_iternext, wrapper_next}, {Py_tp_methods, wrapper_methods}, {0, NULL},
 };
 
 static PyType_Spec wrapper_spec = {

@@ -1,5 +1,6 @@
 /*
- * guest.c - the extension module _brood: from the user's interpreter to the application's prototype.
+ * guest.c - the extension module _brood: from the user's interpreter to the application's
+ * prototype.
  *
  *   python -c BOOTSTRAP  ->  import _brood  ->  _brood.run()  ->  app/runtime
  *        load: sys.path, import, find the callable     before_fork: collect, freeze, trim
@@ -70,8 +71,7 @@ static void
 call_and_forget(PyObject *object, const char *method, PyObject *arg)
 {
     PyObject *name = PyUnicode_FromString(method);
-    PyObject *result =
-        object && name ? PyObject_CallMethodObjArgs(object, name, arg, NULL) : NULL;
+    PyObject *result = object && name ? PyObject_CallMethodObjArgs(object, name, arg, NULL) : NULL;
 
     Py_XDECREF(name);
     Py_XDECREF(result);
@@ -290,12 +290,13 @@ run(PyObject *self br_unused, PyObject *unused br_unused)
 }
 
 static PyMethodDef methods[] = {
-    {"run", run, METH_NOARGS, "Become the prototype of the application that brood started this for."},
+    {"run", run, METH_NOARGS,
+     "Become the prototype of the application that brood started this for."},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef module_def = {
-    PyModuleDef_HEAD_INIT, .m_name = "_brood", .m_doc = "The application side of brood.",
+    PyModuleDef_HEAD_INIT, .m_name = "_brood",   .m_doc = "The application side of brood.",
     .m_size = -1,          .m_methods = methods,
 };
 

@@ -14,9 +14,8 @@
 #define EVERYTHING  PY_SSIZE_T_MAX
 
 struct input {
-    PyObject_HEAD
-    struct exchange *x; /* NULL: nothing (any more) */
-    char *buf;          /* LINE_BUFFER bytes of a file, read ahead for readline */
+    PyObject_HEAD struct exchange *x; /* NULL: nothing (any more) */
+    char *buf;                        /* LINE_BUFFER bytes of a file, read ahead for readline */
     size_t buf_at;
     size_t buf_n;
 };
@@ -254,8 +253,8 @@ static PyMethodDef input_methods[] = {
 };
 
 static PyType_Slot input_slots[] = {
-    {Py_tp_new, refuse_new},        {Py_tp_dealloc, input_dealloc}, {Py_tp_iter, input_iter},
-    {Py_tp_iternext, input_next},   {Py_tp_methods, input_methods}, {0, NULL},
+    {Py_tp_new, refuse_new},      {Py_tp_dealloc, input_dealloc}, {Py_tp_iter, input_iter},
+    {Py_tp_iternext, input_next}, {Py_tp_methods, input_methods}, {0, NULL},
 };
 
 static PyType_Spec input_spec = {

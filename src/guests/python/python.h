@@ -19,9 +19,9 @@
 
 /* Self, arguments, how many: called without making a tuple. */
 typedef PyObject *fast_fn(PyObject *self, PyObject *const *args, Py_ssize_t n);
-#define FAST_METHOD(name, fn)                                                                      \
-    {                                                                                              \
-        (name), (PyCFunction)(void (*)(void))(fn), METH_FASTCALL, NULL                             \
+#define FAST_METHOD(name, fn)                                          \
+    {                                                                  \
+        (name), (PyCFunction)(void (*)(void))(fn), METH_FASTCALL, NULL \
     }
 
 PyAPI_FUNC(const char *) PyUnicode_AsUTF8AndSize(PyObject *text, Py_ssize_t *ret_n);

@@ -18,15 +18,14 @@
 #include "base/slice.h"
 
 struct lane_object {
-    PyObject_HEAD
-    struct exchange *x;
+    PyObject_HEAD struct exchange *x;
     struct worker *worker;
     PyObject *application;
     PyObject *start_response;
     PyObject *write;
     PyObject *empty; /* wsgi.input of requests without a body */
     struct environ environ;
-    int exit_code;   /* of SystemExit */
+    int exit_code; /* of SystemExit */
 };
 
 static PyTypeObject *lane_type;
@@ -176,26 +175,45 @@ raise_again(PyObject *exc_info)
     PyErr_Restore(part[0], part[1], part[2]);
 }
 
-static PyObject *
-start_response(PyObject *self, PyObject *args, PyObject *kwargs)
+/* status, headers and perhaps exc_info, which some give by name.  -1 with an exception. */
+static int
+parse_arguments(PyObject *const *args, Py_ssize_t n, PyObject *names, PyObject *ret[3])
 {
-    static char *names[] = {"status", "headers", "exc_info", NULL};
+    Py_ssize_t named = names ? PyTuple_Size(names) : 0;
+
+    if (n < 2 || n > 3 || n + named > 3) {
+        PyErr_Format(PyExc_TypeError, "start_response() takes 2 or 3 arguments (%zd given)",
+                     n + named);
+        return -1;
+    }
+    if (named && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, 0), "exc_info") != 0) {
+        PyErr_Format(PyExc_TypeError, "start_response() has no argument %R",
+                     PyTuple_GetItem(names, 0));
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < 3; i++)
+        ret[i] = i < n + named ? args[i] : Py_None;
+    return 0;
+}
+
+static PyObject *
+start_response(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
     struct lane_object *lane = (struct lane_object *)self;
     struct exchange *x = lane->x;
-    PyObject *status, *headers, *exc_info = Py_None;
+    PyObject *arg[3]; /* status, headers, exc_info */
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:start_response", names, &status, &headers,
-                                     &exc_info))
+    if (parse_arguments(args, n, names, arg) < 0)
         return NULL;
-    if (exc_info != Py_None && (x->head == HEAD_SENT || !x->active)) {
-        raise_again(exc_info);
+    if (arg[2] != Py_None && (x->head == HEAD_SENT || !x->active)) {
+        raise_again(arg[2]);
         return NULL;
     }
-    if (!x->active || (exc_info == Py_None && x->head != HEAD_NONE)) {
+    if (!x->active || (arg[2] == Py_None && x->head != HEAD_NONE)) {
         PyErr_SetString(PyExc_AssertionError, "start_response was already called");
         return NULL;
     }
-    if (put_head(x, status, headers) < 0) {
+    if (put_head(x, arg[0], arg[1]) < 0) {
         x->head = HEAD_NONE; /* half a head is none */
         return NULL;
     }
@@ -503,8 +521,9 @@ serve_request(struct lane_object *lane)
 
 /* ---- lanes ---- */
 
-static PyMethodDef start_response_def = {
-    "start_response", (PyCFunction)(void (*)(void))start_response, METH_VARARGS | METH_KEYWORDS, NULL};
+static PyMethodDef start_response_def = {"start_response",
+                                         (PyCFunction)(void (*)(void))start_response,
+                                         METH_FASTCALL | METH_KEYWORDS, NULL};
 static PyMethodDef write_def = {"write", write_body, METH_O, NULL};
 
 static struct lane_object *

@@ -60,10 +60,8 @@ static void
 connect_router(struct fake *f)
 {
     struct msg_process m = {.role = ROLE_ROUTER, .pid = getpid()};
-    struct peer peer = {.role = ROLE_PROTOTYPE,
-                        .pid = f->prototype->pid,
-                        .launch = LAUNCH,
-                        .instance = INSTANCE};
+    struct peer peer = {
+        .role = ROLE_PROTOTYPE, .pid = f->prototype->pid, .launch = LAUNCH, .instance = INSTANCE};
     int fds[2];
 
     assert_int_equal(channel_pair(fds), 0);
@@ -280,8 +278,7 @@ open_port(struct fake *f)
     assert_int_equal(nest_attach(process_kept(f->prototype, "nest"), &f->nest, &err), 0);
     assert_int_equal(port_open(f->nest, 0, &port_ops, f, &f->port, &err), 0);
     f->bell = process_kept(f->prototype, "bell");
-    assert_int_equal(
-        loop_add(f->main.loop, &f->wake, f->wakefd, EPOLLIN | EPOLLET, on_wake), 0);
+    assert_int_equal(loop_add(f->main.loop, &f->wake, f->wakefd, EPOLLIN | EPOLLET, on_wake), 0);
 }
 
 struct fake *
@@ -427,12 +424,10 @@ put_request(struct fake *f, const struct request *r, uint32_t slot, struct slice
     uint32_t n;
     char *to;
 
-    wire_request_begin(&w, port_slot_data(f->port, slot), NEST_SLOT_BYTES,
-                       count_fields(r->fields));
+    wire_request_begin(&w, port_slot_data(f->port, slot), NEST_SLOT_BYTES, count_fields(r->fields));
     wire_request_text(&w, TEXT_METHOD, slice_cstr(r->method ? r->method : "GET"));
     wire_request_text(&w, TEXT_TARGET, target);
-    wire_request_text(&w, TEXT_PATH,
-                      r->path ? slice_cstr(r->path) : slice_sub(target, 0, mark));
+    wire_request_text(&w, TEXT_PATH, r->path ? slice_cstr(r->path) : slice_sub(target, 0, mark));
     wire_request_text(&w, TEXT_QUERY, slice_sub(target, mark + 1, target.n));
     wire_request_text(&w, TEXT_VERSION, SLICE("HTTP/1.1"));
     wire_request_text(&w, TEXT_REMOTE_ADDR, SLICE("192.0.2.1"));
@@ -454,8 +449,8 @@ put_request(struct fake *f, const struct request *r, uint32_t slot, struct slice
 struct answer *
 fake_send(struct fake *f, const struct request *r)
 {
-    struct slice body = r->body ? slice_make(r->body, r->body_n ? r->body_n : strlen(r->body))
-                                : SLICE_NONE;
+    struct slice body =
+        r->body ? slice_make(r->body, r->body_n ? r->body_n : strlen(r->body)) : SLICE_NONE;
     struct answer *a = calloc(1, sizeof(*a));
     int slot = port_slot_take(f->port);
 
@@ -586,8 +581,8 @@ fake_status(struct fake *f, struct status_worker workers[NEST_LANES])
 {
     struct task controller = {.role = &controller_role, .settings = &f->settings, .data = f};
     struct msg_process m = {.role = ROLE_CONTROLLER, .pid = getpid()};
-    struct peer peer = {.role = ROLE_PROTOTYPE, .pid = f->prototype->pid, .launch = LAUNCH,
-                        .instance = INSTANCE};
+    struct peer peer = {
+        .role = ROLE_PROTOTYPE, .pid = f->prototype->pid, .launch = LAUNCH, .instance = INSTANCE};
     struct msg_none none = {0};
     struct channel *ch;
     unsigned n;

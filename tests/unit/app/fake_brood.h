@@ -30,25 +30,26 @@ const char *fake_wait_ready(struct fake *f);
 void fake_free(struct fake *f);
 
 struct request {
-    const char *method;     /* NULL: GET */
-    const char *target;     /* NULL: "/" */
-    const char *path;       /* NULL: the target up to '?' */
-    const char *fields;     /* "Name: value\n…", or NULL */
-    const char *body;       /* NULL: none */
-    size_t body_n;          /* 0: strlen(body) */
+    const char *method; /* NULL: GET */
+    const char *target; /* NULL: "/" */
+    const char *path;   /* NULL: the target up to '?' */
+    const char *fields; /* "Name: value\n…", or NULL */
+    const char *body;   /* NULL: none */
+    size_t body_n;      /* 0: strlen(body) */
     bool body_in_file;
     bool tls;
-    unsigned pause_after;   /* pieces after which no chunk is given back until fake_resume; 0: never */
+    unsigned
+        pause_after; /* pieces after which no chunk is given back until fake_resume; 0: never */
 };
 
 struct answer {
     bool done;
     bool aborted;
-    bool orphaned; /* its worker died */
-    bool entered;  /* and may have run it */
+    bool orphaned;   /* its worker died */
+    bool entered;    /* and may have run it */
     unsigned status; /* 0: no head */
     unsigned pieces;
-    int64_t length; /* Content-Length, or -1 */
+    int64_t length;    /* Content-Length, or -1 */
     struct buf fields; /* "Name: value\n" each */
     struct buf body;   /* NUL-terminated after it is done */
     unsigned lane;
@@ -83,7 +84,8 @@ int fake_wait_death(struct fake *f);
 unsigned fake_status(struct fake *f, struct status_worker workers[NEST_LANES]);
 
 pid_t fake_pid(const struct fake *f);
-/* The value of the first field of that name in an answer, as a C string that lives until the next. */
+/* The value of the first field of that name in an answer, as a C string that lives until the next.
+ */
 const char *answer_field(const struct answer *a, const char *name);
 const char *answer_body(struct answer *a);
 

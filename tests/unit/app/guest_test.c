@@ -94,6 +94,36 @@ contents(const char *name)
     return fd_read_path(path, 1 << 20, &text, &n) == 0 ? text : NULL;
 }
 
+/* Let those that /hold go on, or hold again. */
+static void
+release(bool go)
+{
+    char path[256];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/release", directory);
+    if (!go) {
+        unlink(path);
+        return;
+    }
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+}
+
+/* Wait until that many workers are busy. */
+static void
+wait_busy(struct fake *f, unsigned n, struct status_worker workers[NEST_LANES])
+{
+    for (unsigned busy = 0; busy < n; fake_turn(f, 10)) {
+        unsigned all = fake_status(f, workers);
+
+        busy = 0;
+        for (unsigned i = 0; i < all; i++)
+            busy += workers[i].state == WORKER_BUSY;
+    }
+}
+
 static bool
 has_line(const char *text, const char *line)
 {
@@ -123,16 +153,33 @@ a_small_answer_is_one_piece_with_its_length(void **state)
 static void
 the_environ_is_that_of_the_specification(void **state)
 {
-    static const char *const lines[] = {
-        "CONTENT_LENGTH='5'", "CONTENT_TYPE='text/x'", "HTTP_ACCEPT='a/b, c/d'",
-        "HTTP_AUTHORIZATION='Basic eA=='", "HTTP_COOKIE='a=1; b=2'", "HTTP_HOST='Example.org:8080'",
-        "HTTP_X_ONE='1, 2'", "HTTP_X_TWO='dash'", "HTTP_X_ODD='alone'", "PATH_INFO='/a b'",
-        "QUERY_STRING='q=1?2'", "REMOTE_ADDR='192.0.2.1'", "REMOTE_PORT='54321'",
-        "REQUEST_METHOD='POST'", "REQUEST_URI='/a%20b?q=1?2'", "SCRIPT_NAME=''",
-        "SERVER_ADDR='127.0.0.1'", "SERVER_NAME='example.org'", "SERVER_PORT='8080'",
-        "SERVER_PROTOCOL='HTTP/1.1'", "wsgi.input_terminated=True", "wsgi.multiprocess=True",
-        "wsgi.multithread=False", "wsgi.run_once=False", "wsgi.url_scheme='https'",
-        "wsgi.version=(1, 0)", "wsgi.file_wrapper=<class '_brood.FileWrapper'>"};
+    static const char *const lines[] = {"CONTENT_LENGTH='5'",
+                                        "CONTENT_TYPE='text/x'",
+                                        "HTTP_ACCEPT='a/b, c/d'",
+                                        "HTTP_AUTHORIZATION='Basic eA=='",
+                                        "HTTP_COOKIE='a=1; b=2'",
+                                        "HTTP_HOST='Example.org:8080'",
+                                        "HTTP_X_ONE='1, 2'",
+                                        "HTTP_X_TWO='dash'",
+                                        "HTTP_X_ODD='alone'",
+                                        "PATH_INFO='/a b'",
+                                        "QUERY_STRING='q=1?2'",
+                                        "REMOTE_ADDR='192.0.2.1'",
+                                        "REMOTE_PORT='54321'",
+                                        "REQUEST_METHOD='POST'",
+                                        "REQUEST_URI='/a%20b?q=1?2'",
+                                        "SCRIPT_NAME=''",
+                                        "SERVER_ADDR='127.0.0.1'",
+                                        "SERVER_NAME='example.org'",
+                                        "SERVER_PORT='8080'",
+                                        "SERVER_PROTOCOL='HTTP/1.1'",
+                                        "wsgi.input_terminated=True",
+                                        "wsgi.multiprocess=True",
+                                        "wsgi.multithread=False",
+                                        "wsgi.run_once=False",
+                                        "wsgi.url_scheme='https'",
+                                        "wsgi.version=(1, 0)",
+                                        "wsgi.file_wrapper=<class '_brood.FileWrapper'>"};
     struct request r = {.method = "POST",
                         .target = "/a%20b?q=1?2",
                         .path = "/a b",
@@ -330,9 +377,8 @@ a_large_answer_spreads_over_chunks(void **state)
 static void
 head_204_and_304_have_no_body(void **state)
 {
-    static const struct request requests[] = {{.method = "HEAD", .target = "/?200"},
-                                              {.target = "/?204"},
-                                              {.target = "/?304"}};
+    static const struct request requests[] = {
+        {.method = "HEAD", .target = "/?200"}, {.target = "/?204"}, {.target = "/?304"}};
     static const int lengths[] = {6, -1, -1};
     struct fake *f = start("statuses", NULL);
 
@@ -457,13 +503,17 @@ system_exit_ends_the_worker_and_another_comes(void **state)
 static void
 a_wrong_head_raises_in_the_application(void **state)
 {
-    static const char *const rows[][2] = {
-        {"/status-int", "TypeError"},    {"/status-text", "ValueError"},
-        {"/status-long", "ValueError"},  {"/headers-tuple", "TypeError"},
-        {"/header-list", "TypeError"},   {"/value-int", "TypeError"},
-        {"/name-space", "ValueError"},   {"/value-newline", "ValueError"},
-        {"/value-wide", "UnicodeEncodeError"}, {"/length", "ValueError"},
-        {"/huge", "ValueError"}};
+    static const char *const rows[][2] = {{"/status-int", "TypeError"},
+                                          {"/status-text", "ValueError"},
+                                          {"/status-long", "ValueError"},
+                                          {"/headers-tuple", "TypeError"},
+                                          {"/header-list", "TypeError"},
+                                          {"/value-int", "TypeError"},
+                                          {"/name-space", "ValueError"},
+                                          {"/value-newline", "ValueError"},
+                                          {"/value-wide", "UnicodeEncodeError"},
+                                          {"/length", "ValueError"},
+                                          {"/huge", "ValueError"}};
     struct fake *f = start("bad_heads", NULL);
 
     (void)state;
@@ -475,7 +525,9 @@ a_wrong_head_raises_in_the_application(void **state)
 static void
 it_passes_the_validator_of_the_standard_library(void **state)
 {
-    struct request r = {.method = "POST", .target = "/x?y=1", .body = "abc",
+    struct request r = {.method = "POST",
+                        .target = "/x?y=1",
+                        .body = "abc",
                         .fields = "Content-Length: 3\nContent-Type: text/plain\nHost: a\n"};
     struct fake *f = start("validated", NULL);
     struct answer *a = fake_ask(f, &r);
@@ -601,7 +653,8 @@ the_application_is_loaded_once_and_frozen(void **state)
 static void
 without_preload_each_worker_loads_for_itself(void **state)
 {
-    static const struct pair more[] = {{"max", "1"}, {"spare", "1"}, {"preload", "0"}, {NULL, NULL}};
+    static const struct pair more[] = {
+        {"max", "1"}, {"spare", "1"}, {"preload", "0"}, {NULL, NULL}};
     struct fake *f = start("pids", more);
     struct answer *a = fake_get(f, "/");
     int loaded_in, worker;
@@ -619,7 +672,7 @@ workers_come_on_demand_and_go_when_idle(void **state)
 {
     static const struct pair elastic[] = {
         {"max", "3"}, {"spare", "0"}, {"idle_timeout_ms", "200"}, {NULL, NULL}};
-    static const struct request sleep = {.target = "/sleep?0.3"};
+    static const struct request hold = {.target = "/hold"};
     struct status_worker workers[NEST_LANES];
     struct fake *f = start("slow", elastic);
     struct answer *a[3];
@@ -627,9 +680,11 @@ workers_come_on_demand_and_go_when_idle(void **state)
     (void)state;
     assert_int_equal(fake_status(f, workers), 0);
     for (unsigned i = 0; i < 3; i++) {
-        a[i] = fake_send(f, &sleep);
+        a[i] = fake_send(f, &hold);
         fake_turn(f, 0);
     }
+    wait_busy(f, 3, workers);
+    release(true);
     for (unsigned i = 0; i < 3; i++) {
         fake_wait(f, a[i]);
         assert_int_equal(a[i]->status, 200);
@@ -642,6 +697,7 @@ workers_come_on_demand_and_go_when_idle(void **state)
     a[0] = fake_get(f, "/"); /* and come again */
     assert_int_equal(a[0]->status, 200);
     answer_free(a[0]);
+    release(false);
     fake_free(f);
 }
 
@@ -650,7 +706,7 @@ a_spare_one_is_kept_while_another_works(void **state)
 {
     static const struct pair elastic[] = {
         {"max", "2"}, {"spare", "1"}, {"idle_timeout_ms", "60000"}, {NULL, NULL}};
-    static const struct request sleep = {.target = "/sleep?0.3"};
+    static const struct request hold = {.target = "/hold"};
     struct status_worker workers[NEST_LANES];
     struct fake *f = start("slow", elastic);
     struct answer *a;
@@ -658,27 +714,23 @@ a_spare_one_is_kept_while_another_works(void **state)
     (void)state;
     assert_int_equal(fake_status(f, workers), 1);
     assert_true(workers[0].private_bytes > 0 && workers[0].shared_bytes > workers[0].private_bytes);
-    a = fake_send(f, &sleep);
-    while (fake_status(f, workers) < 2 && !a->done)
+    a = fake_send(f, &hold);
+    while (fake_status(f, workers) < 2)
         fake_turn(f, 10);
     assert_false(a->done);
-    fake_wait(f, a);
-    answer_free(a);
     fake_free(f);
 }
 
 static void
 a_killed_worker_leaves_an_orphan_and_is_replaced(void **state)
 {
-    static const struct request sleep = {.target = "/sleep?30"};
+    static const struct request hold = {.target = "/hold"};
     struct status_worker workers[NEST_LANES];
     struct fake *f = start("slow", NULL);
-    struct answer *a = fake_send(f, &sleep);
+    struct answer *a = fake_send(f, &hold);
 
     (void)state;
-    do
-        assert_int_equal(fake_status(f, workers), 1);
-    while (workers[0].state != WORKER_BUSY);
+    wait_busy(f, 1, workers);
     kill(workers[0].pid, SIGKILL);
     fake_wait(f, a);
     assert_true(a->orphaned && a->entered);
@@ -692,7 +744,8 @@ a_killed_worker_leaves_an_orphan_and_is_replaced(void **state)
 static void
 a_worker_ends_after_its_number_of_requests(void **state)
 {
-    static const struct pair three[] = {{"max", "1"}, {"spare", "1"}, {"requests", "3"}, {NULL, NULL}};
+    static const struct pair three[] = {
+        {"max", "1"}, {"spare", "1"}, {"requests", "3"}, {NULL, NULL}};
     struct fake *f = start("slow", three);
     char first[32] = "";
 
@@ -739,15 +792,13 @@ a_drain_finishes_what_waits_and_runs_exit_functions(void **state)
 static void
 stop_does_not_wait_for_the_application(void **state)
 {
-    static const struct request sleep = {.target = "/sleep?30"};
+    static const struct request hold = {.target = "/hold"};
     struct status_worker workers[NEST_LANES];
     struct fake *f = start("slow", NULL);
 
     (void)state;
-    fake_send(f, &sleep);
-    do
-        assert_int_equal(fake_status(f, workers), 1);
-    while (workers[0].state != WORKER_BUSY);
+    fake_send(f, &hold);
+    wait_busy(f, 1, workers);
     fake_stop(f);
     assert_int_equal(fake_wait_death(f), 0);
     fake_free(f);
@@ -756,18 +807,17 @@ stop_does_not_wait_for_the_application(void **state)
 static void
 a_stuck_worker_is_ended(void **state)
 {
-    static const char *const callables[] = {"slow", "stubborn"};
-    static const struct request sleep = {.target = "/sleep?60"};
+    static const struct pair stubborn[] = {
+        {"max", "1"}, {"spare", "1"}, {"environment", "STUBBORN=1"}, {NULL, NULL}};
+    static const struct request hold = {.target = "/hold"};
     struct status_worker workers[NEST_LANES];
 
     (void)state;
-    for (unsigned i = 0; i < array_len(callables); i++) {
-        struct fake *f = start(callables[i], NULL);
-        struct answer *a = fake_send(f, &sleep);
+    for (unsigned i = 0; i < 2; i++) {
+        struct fake *f = start("slow", i == 0 ? NULL : stubborn);
+        struct answer *a = fake_send(f, &hold);
 
-        do
-            assert_int_equal(fake_status(f, workers), 1);
-        while (workers[0].state != WORKER_BUSY);
+        wait_busy(f, 1, workers);
         fake_stuck(f, a);
         fake_wait(f, a);
         assert_true(a->orphaned);
@@ -853,8 +903,9 @@ remove_directory(void **state)
     return system(command);
 }
 
+/* An argument is a pattern: run only those tests. */
 int
-main(void)
+main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_answer_is_one_piece_with_its_length),
@@ -895,5 +946,7 @@ main(void)
         cmocka_unit_test(memory_stays_the_same_over_many_requests),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -2,10 +2,15 @@
 
 import atexit
 import os
+import signal
 import sys
 import time
 
 LOADED_IN = os.getpid()
+
+
+def in_directory(name):
+    return os.path.join(os.environ["TEST_DIRECTORY"], name)
 
 
 def text(start_response, body, status="200 OK", headers=()):
@@ -231,7 +236,7 @@ def files(environ, start_response):
     how = environ["PATH_INFO"]
     n = int(environ["QUERY_STRING"])
     data = bytes(range(256)) * (n // 256)
-    path = os.path.join(os.environ["TEST_DIRECTORY"], "file.%d" % os.getpid())
+    path = in_directory("file.%d" % os.getpid())
     with open(path, "wb") as f:
         f.write(data)
     headers = [("Content-Length", str(n))] if how == "/length" else []
@@ -253,18 +258,14 @@ class ReadOnly:
 
 
 def slow(environ, start_response):
-    if environ["PATH_INFO"] == "/sleep":
-        time.sleep(float(environ["QUERY_STRING"]))
+    """/hold: until the file "release" is there."""
+    while environ["PATH_INFO"] == "/hold" and not os.path.exists(in_directory("release")):
+        time.sleep(0.01)
     return text(start_response, "%d" % os.getpid())
 
 
-def stubborn(environ, start_response):
-    """Does not end on SIGTERM."""
-    import signal
-
+if "STUBBORN" in os.environ:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    time.sleep(60)
-    return text(start_response, "at last")
 
 
 def leaving(environ, start_response):
@@ -273,7 +274,7 @@ def leaving(environ, start_response):
 
 
 def leave_a_mark():
-    with open(os.path.join(os.environ["TEST_DIRECTORY"], "mark"), "a") as f:
+    with open(in_directory("mark"), "a") as f:
         f.write("left\n")
 
 
