@@ -409,6 +409,7 @@ control_limits(const struct settings *settings)
     limits.max_body_size = CONTROL_BODY_MAX;
     limits.body_buffer_size = CONTROL_BODY_MAX; /* never in a file: it is parsed as one text */
     limits.body_temp_path = settings->tmp_dir;
+    limits.chunked_transform = true;
     limits.ignore_host = true;
     limits.server = SLICE("brood/" BROOD_VERSION);
     return limits;

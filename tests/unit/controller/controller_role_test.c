@@ -262,6 +262,23 @@ an_old_client_without_host_is_served_and_told_that_the_connection_closes(void **
 }
 
 static void
+a_chunked_body_is_taken(void **state)
+{
+    static const char request[] =
+        "PUT /config/routes HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "2\r\n{ \r\n1\r\n}\r\n0\r\n\r\n";
+    int fd;
+
+    (void)state;
+    boot(NULL);
+    fd = connect_control();
+    assert_int_equal(fd_write_all(fd, request, strlen(request)), 0);
+    assert_non_null(strstr(answer(fd), DONE));
+    close(fd);
+    answers("GET", "/config/routes", "", "200", "\r\n\r\n{}\r\n");
+}
+
+static void
 a_fault_is_located(void **state)
 {
     (void)state;
@@ -385,6 +402,7 @@ main(void)
         A_TEST(what_cannot_be_done_changes_nothing),
         A_TEST(what_cannot_be_read_is_answered_in_json),
         A_TEST(an_old_client_without_host_is_served_and_told_that_the_connection_closes),
+        A_TEST(a_chunked_body_is_taken),
         A_TEST(a_fault_is_located),
         A_TEST(a_change_that_fails_says_which_step_and_why),
         A_TEST(reads_go_on_while_a_change_waits),
