@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 import re
-import signal
+import signal as signals
 import socket
 import subprocess
 import time
@@ -20,6 +20,8 @@ BINARY = Path(os.environ.get("BROOD_BIN", BUILD / "src" / "programs" / "brood"))
 MODULES = os.environ.get("BROOD_MODULES")
 APPS = Path(__file__).resolve().parent / "apps"
 SYSTEM_PYTHON_HOME = "/usr"  # Debian's interpreter, which has the packaged frameworks
+# Version managers put slow scripts before the interpreters in PATH: tests name the system's own.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEADLINE = float(os.environ.get("BROOD_TEST_DEADLINE", 20))
 
 
@@ -117,7 +119,7 @@ class Brood:
     def __init__(self, directory, options=(), env=None, start=True):
         self.dir = Path(directory)
         self.options = list(options)
-        self.env = {**os.environ, **(env or {})}
+        self.env = {**os.environ, "PATH": PATH, **(env or {})}
         self.control_path = self.dir / "control.sock"
         self.log_path = self.dir / "brood.log"
         self.pid_path = self.dir / "brood.pid"
@@ -169,7 +171,7 @@ class Brood:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def stop(self, number=signal.SIGTERM):
+    def stop(self, number=signals.SIGTERM):
         """End it and check that nothing of it is left."""
         if self.process is None or self.process.poll() is not None:
             return
