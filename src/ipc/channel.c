@@ -233,9 +233,9 @@ transmit(int fd, const struct head *head, const void *payload, const int *fds, u
     }
 }
 
+/* The descriptors are the queue's from now on, if it takes them. */
 static int
-enqueue(struct channel *ch, const struct head *head, const void *payload, const int *fds,
-        unsigned n_fds)
+enqueue(struct channel *ch, const struct head *head, const void *payload, int *fds, unsigned n_fds)
 {
     uint32_t size = msg_info[head->type].size;
     struct queued *q;
@@ -247,8 +247,8 @@ enqueue(struct channel *ch, const struct head *head, const void *payload, const 
         return -ENOBUFS;
     q->head = *head;
     q->n_fds = n_fds;
-    if (n_fds > 0)
-        memcpy(q->fds, fds, sizeof(int) * n_fds);
+    for (unsigned i = 0; i < n_fds; i++)
+        q->fds[i] = fd_take(&fds[i]);
     memcpy(q->payload, payload, size);
     list_add_tail(&ch->queue, &q->link);
     ch->n_queued++;

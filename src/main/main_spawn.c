@@ -379,14 +379,11 @@ card_role(const struct main *m)
     return NULL;
 }
 
+/* May there be such a launch: 0, or why not. */
 static int
-accept_launch(struct main *m, uint32_t launch, struct message *msg, struct process **ret_p,
-              struct br_err *err)
+check_launch(struct main *m, uint32_t launch, struct br_err *err)
 {
     const struct br_role *role = card_role(m);
-    struct launch *card;
-    struct process *p;
-    int rc;
 
     if (m->phase > MAIN_RUNNING)
         return br_fail(err, -ESHUTDOWN, "brood is about to leave");
@@ -394,20 +391,29 @@ accept_launch(struct main *m, uint32_t launch, struct message *msg, struct proce
         return br_fail(err, -EINVAL, "there is no launch %u", launch);
     if (roster_find_launch(&m->children, role->id, launch) != NULL)
         return br_fail(err, -EEXIST, "launch %u", launch);
-    rc = launch_read(msg->fds[0], &card, err);
-    if (rc < 0)
-        return rc;
-    p = request(m, role->id, 0);
+    return 0;
+}
+
+/* The process that the question asks for, not started yet; NULL with the reason. */
+static struct process *
+accept_launch(struct main *m, uint32_t launch, struct message *question, struct br_err *err)
+{
+    struct launch *card = NULL;
+    struct process *p = NULL;
+
+    if (check_launch(m, launch, err) < 0 || launch_read(question->fds[0], &card, err) < 0)
+        return NULL;
+    p = request(m, card_role(m)->id, 0);
     if (p == NULL) {
+        br_fail(err, -ENOMEM, "launch %u", launch);
         launch_free(card);
-        return br_fail(err, -ENOMEM, "launch %u", launch);
+        return NULL;
     }
     p->card = card;
-    p->card_fd = fd_take(&msg->fds[0]);
+    p->card_fd = fd_take(&question->fds[0]);
     p->launch = launch;
-    p->asked = msg->serial;
-    *ret_p = p;
-    return 0;
+    p->asked = question->serial;
+    return p;
 }
 
 void
@@ -416,11 +422,10 @@ main_on_process_start(struct task *task, struct channel *ch, struct message *msg
     const struct msg_launch *order = msg->payload;
     struct main *m = main_of(task);
     struct br_err err = BR_ERR_NONE;
-    struct process *p;
-    int rc = accept_launch(m, order->launch, msg, &p, &err);
+    struct process *p = accept_launch(m, order->launch, msg, &err);
 
-    if (rc < 0)
-        refuse(ch, msg, order->launch, rc, err.text);
+    if (p == NULL)
+        refuse(ch, msg, order->launch, err.rc, err.text);
     else
         start(m, p);
 }
