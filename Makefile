@@ -22,7 +22,7 @@ help:
 	@echo 'make unit     the unit tests alone'
 	@echo 'make install  PREFIX=/usr/local DESTDIR='
 	@echo 'make lint     layering, format, clang-tidy, -Werror with gcc and clang'
-	@echo 'make fuzz     each fuzz target for SECONDS=30'
+	@echo 'make fuzz     each fuzz target for SECONDS=30 (default)'
 	@echo 'make bench    compare with other servers on this machine'
 	@echo 'make docs     print the reference pages in docs/ from the tables in the source'
 	@echo 'make model    check the model of the shared-memory protocol'
