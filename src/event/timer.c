@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define FIRST_ROOM 16
+#define FAR_MS     1000 /* a top that is so far away need not be settled */
 
 void
 timers_init(struct timers *ts)
@@ -130,8 +131,12 @@ settle(struct timers *ts)
 int
 timers_wait_ms(struct timers *ts, int64_t now_ms)
 {
-    struct timer *next = settle(ts);
+    struct timer *next = ts->n > 0 ? ts->heap[0] : NULL;
 
+    /* Far away, a wake-up that may prove too early is cheaper than moving an entry each turn. */
+    if (next != NULL && next->key_ms - now_ms > FAR_MS)
+        return (int)br_min(next->key_ms - now_ms, (int64_t)INT_MAX);
+    next = settle(ts);
     if (next == NULL)
         return -1;
     if (next->due_ms <= now_ms)
