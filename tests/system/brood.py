@@ -239,7 +239,7 @@ class Brood:
         try:
             if body is not None and not isinstance(body, (str, bytes)):
                 body = json.dumps(body)
-            c.request(method, path, body)
+            c.request(method, path, body.encode() if isinstance(body, str) else body)
             return Answer(c.getresponse())
         finally:
             c.close()

@@ -35,7 +35,7 @@ def test_control_socket_and_pid_file(brood):
 
 
 def test_a_live_control_socket_refuses_a_second_daemon(brood):
-    second = subprocess.run(brood.command(), capture_output=True, text=True, cwd=brood.dir, timeout=20)
+    second = subprocess.run(brood.command(), capture_output=True, text=True, cwd=brood.dir, env=brood.env, timeout=20)
     assert second.returncode == 1 and str(brood.control_path) in second.stderr + brood.log()
     assert brood.get().status == 200
 
@@ -56,7 +56,7 @@ def test_stop_by_each_signal(make_brood):
 def test_daemonising_returns_when_ready(make_brood):
     daemon = make_brood(start=False)
     command = [w for w in daemon.command() if w != "--no-daemon"]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=daemon.dir, timeout=30)
+    run = subprocess.run(command, capture_output=True, text=True, cwd=daemon.dir, env=daemon.env, timeout=30)
     assert run.returncode == 0, run
     pid = int(daemon.pid_path.read_text())
     assert daemon.get().status == 200
@@ -68,7 +68,7 @@ def test_daemonising_reports_failure(make_brood):
     daemon = make_brood(start=False)
     command = [w for w in daemon.command() if w != "--no-daemon"]
     command[command.index("--control") + 1] = "unix:/proc/nowhere/control.sock"
-    run = subprocess.run(command, capture_output=True, text=True, cwd=daemon.dir, timeout=30)
+    run = subprocess.run(command, capture_output=True, text=True, cwd=daemon.dir, env=daemon.env, timeout=30)
     assert run.returncode == 1 and "/proc/nowhere" in run.stderr + daemon.log()
 
 
