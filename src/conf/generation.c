@@ -76,8 +76,11 @@ generation_move(struct generation *g, enum generation_state state)
         [GENERATION_RETIRING] = 0,
     };
 
-    assert(may_become[g->state] & 1u << state);
-    g->state = state;
+    bool legal = (may_become[g->state] & 1u << state) != 0;
+
+    assert(legal);
+    if (legal)
+        g->state = state;
 }
 
 static const struct json *

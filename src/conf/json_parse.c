@@ -178,7 +178,7 @@ static int
 parse_unicode(struct parser *ps, char **to)
 {
     const char *begin = ps->at - 2;
-    uint32_t code, low;
+    uint32_t code = 0, low = 0;
     int rc;
 
     rc = parse_hex4(ps, &code);
@@ -456,7 +456,7 @@ parse_member(struct parser *ps, struct json *object, struct names *names)
     rc = skip_space(ps);
     if (rc == 0)
         rc = parse_value(ps, &value);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     value->name = name;
     value->name_offset = name_offset;

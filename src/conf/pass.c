@@ -41,7 +41,7 @@ decode_pieces(struct slice text, char *room, struct slice *pieces, size_t *ret_n
 int
 pass_parse(struct slice text, char *room, struct pass *ret_pass, struct br_err *err)
 {
-    struct slice pieces[PIECES_MAX];
+    struct slice pieces[PIECES_MAX] = {{.p = NULL}};
     size_t n = 0;
     int rc;
 

@@ -2,11 +2,11 @@
  * pattern.h - the string patterns of match rules (routing, 3.1).
  *
  *   text   a*b   !p   ~regex   !~regex       one pattern
- *   ["a*", "!ab", "~c$"]                     a set: no negated one may hit, and one of the others
- * must
+ *   ["a*", "!ab", "~c$"]                     a set: no negated one may hit, one of the others must
  *
- * Compiled once for a generation; a match allocates nothing.  Not for several threads at once:
- * a regular expression owns its match data.
+ * In this room, because validation compiles them before a router matches with them.  Compiled once
+ * for a generation; a match allocates nothing.  Not for several threads at once: a regular
+ * expression owns its match data.
  */
 #ifndef CONF_PATTERN_H
 #define CONF_PATTERN_H
