@@ -270,11 +270,7 @@ inline claim()
 	   fi;
 	   d_step { s = ring_slot[h % RING]; g = ring_generation[h % RING] };
 	   d_step {
-#ifdef NO_GENERATION
-		won = state[s] == QUEUED; g = generation[s];
-#else
 		won = state[s] == QUEUED && generation[s] == g;
-#endif
 		if
 		:: won -> state[s] = CLAIMED; owner[s] = me
 		:: else
@@ -704,7 +700,7 @@ inline cancel()
 			mine = 0;
 			c = owner[s];
 			if
-			:: state[s] == QUEUED -> state[s] = FREE; p_state[s] = IDLE; p_used--
+			:: state[s] == QUEUED -> state[s] = FREE; p_state[s] = IDLE; p_used--; again = 1
 			:: state[s] == CLAIMED -> state[s] = CANCELLED; mine = 1
 			:: else
 			fi
@@ -723,7 +719,8 @@ inline cancel()
 inline sleep_for_news()
 {
 	d_step {
-		mine = pending == 0 && dirty == 0;
+		mine = pending == 0 && dirty == 0 && !again;	/* again: the next client is there */
+		again = 0;
 		if
 		:: mine -> dirty = SLEEP
 		:: else
@@ -789,7 +786,7 @@ proctype router()
 {
 	byte s, g, r, c, t, v, i, noted, pending;
 	byte cancels = CANCELS;
-	bool mine, last, held, wake, look;
+	bool mine, last, held, wake, look, again;
 
 #if ROUTER_KILLS > 0
 	do
@@ -838,7 +835,7 @@ end_done:		event
 		:: else -> break
 		od;
 		p_used = 0; s = 0; g = 0; r = 0; c = 0; t = 0; v = 0; i = 0; noted = 0; pending = 0;
-		mine = 0; last = 0; held = 0; wake = 0; look = 0
+		mine = 0; last = 0; held = 0; wake = 0; look = 0; again = 0
 	   };
 	   take_over()
 	od

@@ -21,9 +21,9 @@ enum nest_step {
 #ifdef NEST_FAULTS
 
 /*
- * nest_fault_arm - from now on this thread dies by SIGKILL at about one step in *one_in (0: at none).
- *   one_in   read at each step, in shared memory if others are to change it
- *   deaths   NEST_STEPS counters in memory that outlives the process
+ * nest_fault_arm - from now on this thread dies by SIGKILL at about one step in *one_in (0: at
+ * none). one_in   read at each step, in shared memory if others are to change it deaths NEST_STEPS
+ * counters in memory that outlives the process
  */
 void nest_fault_arm(const _Atomic(uint32_t) *one_in, uint64_t seed, _Atomic(uint64_t) *deaths);
 void nest_fault_step(enum nest_step step);

@@ -52,6 +52,10 @@ queue_open(struct queue *q, struct nest_router *router)
 {
     q->router = router;
     q->tail = atomic_load_explicit(&router->tail, memory_order_acquire);
+    if (q->tail > UINT64_MAX / 2) { /* scribbled on: nobody pushed so many */
+        q->tail = 0;
+        atomic_store_explicit(&router->tail, 0, memory_order_release);
+    }
     q->head_seen = q->tail;
     atomic_store_explicit(&router->head, q->tail, memory_order_release);
 }
@@ -63,7 +67,7 @@ look_at_head(struct queue *q)
     uint64_t head = atomic_load_explicit(&q->router->head, memory_order_acquire);
 
     if (q->tail - head > NEST_RING) {
-        head = q->tail - NEST_RING;
+        head = q->tail < NEST_RING ? 0 : q->tail - NEST_RING;
         atomic_store_explicit(&q->router->head, head, memory_order_release);
     }
     q->head_seen = head;

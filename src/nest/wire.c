@@ -331,7 +331,7 @@ wire_response_next(const char *p, const struct wire_response_head *h, uint32_t *
         return -EBADMSG;
     memcpy(&lengths, p + from, sizeof(lengths));
     from += sizeof(lengths);
-    if (lengths.id >= NAMES || (lengths.id != NAME_NONE && lengths.name_n != 0))
+    if (lengths.id >= NAMES || (lengths.id != NAME_NONE) != (lengths.name_n == 0))
         return -EBADMSG;
     if (lengths.name_n > h->n - from || lengths.value_n > h->n - from - lengths.name_n)
         return -EBADMSG;

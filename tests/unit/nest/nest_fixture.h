@@ -36,7 +36,7 @@ struct fixture {
     bool requeue; /* what to do with an orphan: else free it */
 };
 
-static void
+static inline void
 fixture_on_piece(void *arg, const struct piece *piece)
 {
     struct fixture *f = arg;
@@ -45,7 +45,7 @@ fixture_on_piece(void *arg, const struct piece *piece)
     f->piece[f->n_pieces++] = *piece;
 }
 
-static void
+static inline void
 fixture_on_orphan(void *arg, uint32_t slot, bool entered)
 {
     struct fixture *f = arg;
@@ -59,7 +59,7 @@ fixture_on_orphan(void *arg, uint32_t slot, bool entered)
 static const struct port_ops fixture_ops = {.on_piece = fixture_on_piece,
                                             .on_orphan = fixture_on_orphan};
 
-static int
+static inline int
 fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -78,7 +78,7 @@ fixture_setup(void **state)
     return 0;
 }
 
-static int
+static inline int
 fixture_teardown(void **state)
 {
     struct fixture *f = *state;
