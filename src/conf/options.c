@@ -231,7 +231,8 @@ describe(struct buf *b, const struct option *opt)
 int
 options_manual(struct buf *b)
 {
-    buf_puts(b, "# Options\n\n`*` stands for any name, or for any index of an array.\n\n");
+    buf_puts(b, "# Options\n\nPrinted from `src/conf/options.def`. `*` stands for any name, or for "
+                "any index of an array.\n\n");
     for (size_t i = 0; i < N_OPTIONS; i++)
         describe(b, &options[i]);
     return b->error;
