@@ -4,6 +4,7 @@ Waits are for events: wait_until polls a condition until it holds or its time is
 """
 
 import http.client
+import io
 import json
 import os
 import re
@@ -292,13 +293,20 @@ def escaped(name):
     return quote(name, safe="")
 
 
+class Kept(io.BufferedReader):
+    """A reader that http.client cannot close behind a finished answer."""
+
+    def close(self):
+        pass
+
+
 class Wire:
     """A raw connection: send any bytes, read answers as they come."""
 
     def __init__(self, address, timeout=DEADLINE):
         self.sock = socket.create_connection(address, timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = self.sock.makefile("rb")
+        self.file = Kept(socket.SocketIO(self.sock, "r"))
 
     def __enter__(self):
         return self
@@ -307,7 +315,6 @@ class Wire:
         self.close()
 
     def close(self):
-        self.file.close()
         self.sock.close()
 
     def send(self, data):
@@ -315,27 +322,19 @@ class Wire:
         return self
 
     def answer(self, method="GET"):
-        response = http.client.HTTPResponse(self.sock, method=method)
-        response.fp.close()
-        response.fp = self.file
+        response = http.client.HTTPResponse(self, method=method)
         response.begin()
-        answer = Answer.__new__(Answer)
-        answer.status, answer.version, answer.reason = response.status, response.version, response.reason
-        answer.all = response.getheaders()
-        answer.fields = {k.lower(): v for k, v in answer.all}
-        answer.body = response.read()
-        if response.will_close:
-            self.file = self.sock.makefile("rb")
-        return answer
+        return Answer(response)
+
+    def makefile(self, _mode):
+        return self.file
 
     def rest(self):
         """All bytes until the peer closes."""
         data = b""
         try:
-            while True:
-                piece = self.file.read(65536)
-                if not piece:
-                    return data
+            while piece := self.file.read1(65536):
                 data += piece
         except ConnectionResetError:
-            return data
+            pass
+        return data
