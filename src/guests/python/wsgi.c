@@ -472,10 +472,10 @@ report(struct lane_object *lane)
 
 /* The application is called and its result sent.  0, or -1 with an exception. */
 static int
-answer(struct lane_object *lane, PyObject *environ)
+answer(struct lane_object *lane, PyObject *request_environ)
 {
-    PyObject *result =
-        PyObject_CallFunctionObjArgs(lane->application, environ, lane->start_response, NULL);
+    PyObject *result = PyObject_CallFunctionObjArgs(lane->application, request_environ,
+                                                    lane->start_response, NULL);
     struct exchange *x = lane->x;
     int rc;
 
@@ -504,11 +504,11 @@ serve_request(struct lane_object *lane)
 {
     struct exchange *x = lane->x;
     PyObject *input = NULL;
-    PyObject *environ = NULL;
+    PyObject *request_environ = NULL;
 
     if (x->request.body_length == 0 || (input = input_new(x)))
-        environ = environ_make(&lane->environ, &x->request, input);
-    if (!environ || answer(lane, environ) < 0) {
+        request_environ = environ_make(&lane->environ, &x->request, input);
+    if (!request_environ || answer(lane, request_environ) < 0) {
         report(lane);
         if (x->active)
             exchange_abort(x);
@@ -516,7 +516,7 @@ serve_request(struct lane_object *lane)
     if (input)
         input_detach(input);
     Py_XDECREF(input);
-    Py_XDECREF(environ);
+    Py_XDECREF(request_environ);
 }
 
 /* ---- lanes ---- */
