@@ -192,6 +192,7 @@ hold_back(struct prototype *proto, const struct process *p, int status, bool was
 
     if (was_ready && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return;
+    proto->deaths.was_ready = was_ready;
     wait_ms = restart_after(RESPAWN_ALWAYS, &proto->deaths, clock_ms() - p->forked_ms);
     if (wait_ms > 0)
         proto->hold_until_ms = clock_ms() + wait_ms;

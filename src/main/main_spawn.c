@@ -283,6 +283,7 @@ died(struct task *task, struct process *p, int status)
     int64_t lived_ms = clock_ms() - p->forked_ms;
 
     loop_timer_cancel(task->loop, &p->timer);
+    p->restarts.was_ready = was_serving;
     log_death(p, status);
     if (was_serving)
         main_announce_death(m, p, status);

@@ -1,11 +1,12 @@
 /*
  * restart.c - if and when a dead process comes back.
  *
- *   lived >= STEADY: at once     else: 0, 100, 200, 400 … ms, at most RESTART_DELAY_MAX_MS
+ *   lived >= STEADY: at once     was ready: 0, 100, 100 … ms     else: 0, 100, 200, 400 … ms
  */
 #include "process/restart.h"
 
-#define FIRST_DELAY_MS 100
+#define FIRST_DELAY_MS  100
+#define READY_QUICK_MAX 2u /* such a death is never worse than the second one */
 
 static bool
 comes_back(enum respawn policy, const struct restart_history *h)
@@ -36,6 +37,8 @@ restart_after(enum respawn policy, struct restart_history *h, int64_t lived_ms)
         return 0;
     }
     h->quick++;
+    if (h->was_ready)
+        h->quick = br_min(h->quick, READY_QUICK_MAX);
     if (h->quick == 1)
         return 0;
     for (uint32_t i = 2; i < h->quick && delay < RESTART_DELAY_MAX_MS; i++)

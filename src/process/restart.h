@@ -2,7 +2,8 @@
  * restart.h - if and when a dead process comes back: a pure function of policy, history and clock.
  *
  * A process that lived for RESTART_STEADY_MS starts over with no delay.  One that dies sooner
- * waits 0, 100, 200, 400 … ms, at most RESTART_DELAY_MAX_MS.
+ * waits 0, 100, 200, 400 … ms, at most RESTART_DELAY_MAX_MS; but not more than 100 ms if it had
+ * come to READY: it can work, somebody waits for it, and being killed is not its fault.
  */
 #ifndef PROCESS_RESTART_H
 #define PROCESS_RESTART_H
@@ -15,6 +16,7 @@
 struct restart_history {
     uint32_t total; /* restarts ever */
     uint32_t quick; /* deaths within RESTART_STEADY_MS, one after the other */
+    bool was_ready; /* set by the caller: the life that ended had come to READY */
 };
 
 /* Milliseconds to wait before the next start, or -1: not again.  Updates the history. */

@@ -40,6 +40,22 @@ a_steady_life_forgives_what_was_before(void **state)
 }
 
 static void
+who_can_work_does_not_wait_long(void **state)
+{
+    struct restart_history h = {0};
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        restart_after(RESPAWN_ALWAYS, &h, 10);
+    h.was_ready = true;
+    assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, 10), 100);
+    assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, 10), 100);
+    h.was_ready = false;
+    assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, 10), 200);
+    assert_int_equal(restart_after(RESPAWN_ALWAYS, &h, 10), 400);
+}
+
+static void
 the_wait_never_overflows(void **state)
 {
     struct restart_history h = {.quick = UINT32_MAX - 1};
@@ -68,6 +84,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quick_deaths_wait_longer_and_longer),
         cmocka_unit_test(a_steady_life_forgives_what_was_before),
+        cmocka_unit_test(who_can_work_does_not_wait_long),
         cmocka_unit_test(the_wait_never_overflows),
         cmocka_unit_test(each_policy_has_its_way),
     };
