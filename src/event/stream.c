@@ -382,8 +382,19 @@ consume(struct stream *s, uint64_t n)
     }
 }
 
+/* The usual answer: one piece of memory. */
 static ssize_t
-send_memory(struct stream *s, bool more, bool *ret_short)
+send_only_piece(struct stream *s, bool more, bool *ret_short)
+{
+    const struct stream_piece *piece = s->first;
+    ssize_t sent = send(s->fd, piece->p, piece->n, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+
+    *ret_short = sent >= 0 && (uint64_t)sent < piece->n;
+    return sent;
+}
+
+static ssize_t
+send_vector(struct stream *s, bool more, bool *ret_short)
 {
     struct iovec iov[IOV_BATCH];
     struct msghdr msg = {.msg_iov = iov};
@@ -394,10 +405,7 @@ send_memory(struct stream *s, bool more, bool *ret_short)
 
     msg.msg_iovlen = gather(s, iov, &total, &follows);
     flags = MSG_NOSIGNAL | (more || follows ? MSG_MORE : 0);
-    if (msg.msg_iovlen == 1)
-        sent = send(s->fd, iov[0].iov_base, iov[0].iov_len, flags);
-    else
-        sent = sendmsg(s->fd, &msg, flags);
+    sent = sendmsg(s->fd, &msg, flags);
     *ret_short = sent >= 0 && (size_t)sent < total;
     return sent;
 }
@@ -416,6 +424,16 @@ send_file(struct stream *s)
         return -1;
     }
     return sent;
+}
+
+static ssize_t
+send_first(struct stream *s, bool more, bool *ret_short)
+{
+    if (s->first->kind == PIECE_FILE)
+        return send_file(s);
+    if (br_likely(s->first == s->last))
+        return send_only_piece(s, more, ret_short);
+    return send_vector(s, more, ret_short);
 }
 
 /* Nagle would hold back a second small write until the first is acknowledged. */
@@ -439,8 +457,7 @@ stream_flush(struct stream *s, bool more)
     if (s->queued != 0 && s->sent && !s->nodelay)
         send_without_delay(s);
     while (s->queued != 0 && !is_short && total < SENDFILE_STEP) {
-        ssize_t sent =
-            s->first->kind == PIECE_FILE ? send_file(s) : send_memory(s, more, &is_short);
+        ssize_t sent = send_first(s, more, &is_short);
 
         if (sent < 0) {
             if (errno == EINTR)

@@ -25,20 +25,52 @@ scheme_length(struct slice target)
     return 0;
 }
 
-/* No segment that decoding, merging or resolving would change. */
-static bool
-path_is_plain(struct slice path)
+/*
+ * The path of a target that begins with a slash: up to '?', '#' or the end.
+ *
+ *   ret_plain   it has no segment that decoding, merging or resolving would change
+ */
+static size_t
+path_length(struct slice rest, bool *ret_plain)
 {
-    for (size_t i = 0; i < path.n; i++) {
-        if (br_likely(char_is(path.p[i], CHAR_PATH)))
+    bool plain = true;
+    size_t i = 1;
+
+    for (; i < rest.n; i++) {
+        char c = rest.p[i];
+
+        if (br_likely(char_is(c, CHAR_PATH)))
             continue;
-        if (path.p[i] == '%')
-            return false;
-        /* An inner dot is harmless; one after a slash may be a dot segment. */
-        if ((path.p[i] == '/' || path.p[i] == '.') && i > 0 && path.p[i - 1] == '/')
-            return false;
+        if (c == '?' || c == '#')
+            break;
+        /* An inner dot is harmless; after a slash it may make a dot segment. */
+        if (c == '%' || rest.p[i - 1] == '/')
+            plain = false;
     }
-    return true;
+    *ret_plain = plain;
+    return i;
+}
+
+/* "http://host:80/path": the authority, and what follows it. */
+static bool
+split_absolute(struct slice target, struct slice *ret_authority, struct slice *ret_rest)
+{
+    size_t start = scheme_length(target), end = start;
+
+    while (end < target.n && target.p[end] != '/' && target.p[end] != '?' && target.p[end] != '#')
+        end++;
+    *ret_authority = slice_sub(target, start, end);
+    *ret_rest = slice_sub(target, end, target.n);
+    return start > 0 && end > start; /* RFC 9110, 4.2.1: an empty host is invalid */
+}
+
+static bool
+target_bytes_ok(struct slice target)
+{
+    for (size_t i = 0; i < target.n; i++)
+        if (br_unlikely(!char_is(target.p[i], CHAR_TARGET)))
+            return false;
+    return target.n > 0;
 }
 
 int
@@ -46,36 +78,24 @@ uri_parse(struct slice target, struct uri *ret)
 {
     struct uri uri = {0};
     struct slice rest = target;
-    size_t end;
+    size_t n;
 
-    for (size_t i = 0; i < target.n; i++)
-        if (br_unlikely(!char_is(target.p[i], CHAR_TARGET)))
-            return -EBADMSG;
-    if (target.n == 0)
+    if (!target_bytes_ok(target))
         return -EBADMSG;
-    if (target.p[0] != '/') {
-        size_t skip = scheme_length(target);
-
-        if (skip == 0)
-            return -EBADMSG;
-        end = skip;
-        while (end < target.n && target.p[end] != '/' && target.p[end] != '?' &&
-               target.p[end] != '#')
-            end++;
-        uri.authority = slice_sub(target, skip, end);
-        if (uri.authority.n == 0)
-            return -EBADMSG; /* RFC 9110, 4.2.1: an empty host is invalid */
-        rest = slice_sub(target, end, target.n);
-    }
-    rest = slice_sub(rest, 0, slice_find(rest, 0, '#'));
-    end = slice_find(rest, 0, '?');
-    uri.raw_path = slice_sub(rest, 0, end);
-    uri.has_query = end < rest.n;
-    if (uri.has_query)
-        uri.query = slice_sub(rest, end + 1, rest.n);
-    if (uri.raw_path.n == 0)
+    if (target.p[0] != '/' && !split_absolute(target, &uri.authority, &rest))
+        return -EBADMSG;
+    if (rest.n > 0 && rest.p[0] == '/') {
+        n = path_length(rest, &uri.plain);
+        uri.raw_path = slice_make(rest.p, n);
+        rest = slice_make(rest.p + n, rest.n - n);
+    } else {
         uri.raw_path = SLICE("/");
-    uri.plain = path_is_plain(uri.raw_path);
+        uri.plain = true;
+    }
+    if (rest.n > 0 && rest.p[0] == '?') {
+        uri.has_query = true;
+        uri.query = slice_sub(rest, 1, slice_find(rest, 1, '#'));
+    }
     *ret = uri;
     return 0;
 }
@@ -206,18 +226,19 @@ host_name_length(struct slice value, bool *ret_upper)
             *ret_upper |= value.p[i] != ascii_lower(value.p[i]);
         return (ssize_t)end + 1;
     }
-    for (; n < value.n && value.p[n] != ':'; n++) {
+    for (; n < value.n; n++) {
         char c = value.p[n];
 
-        if (br_unlikely(c == '%')) {
-            if (value.n - n < 3 || hex_value(value.p[n + 1]) < 0 || hex_value(value.p[n + 2]) < 0)
+        if (br_likely(char_is(c, CHAR_HOST))) {
+            if (c == '.' && n > 0 && value.p[n - 1] == '.')
                 return -1;
-        } else if (!char_is(c, CHAR_HOST)) {
+            *ret_upper |= (unsigned char)(c - 'A') < 26;
+        } else if (c == ':') {
+            break;
+        } else if (c != '%' || value.n - n < 3 || hex_value(value.p[n + 1]) < 0 ||
+                   hex_value(value.p[n + 2]) < 0) {
             return -1;
         }
-        if (c == '.' && n > 0 && value.p[n - 1] == '.')
-            return -1;
-        *ret_upper |= c != ascii_lower(c);
     }
     return (ssize_t)n;
 }
