@@ -125,6 +125,7 @@ class Brood:
         self.log_path = self.dir / "brood.log"
         self.pid_path = self.dir / "brood.pid"
         self.state_dir = self.dir / "state"
+        self.tmp_dir = self.dir / "tmp"
         self.process = None
         self.output = None
         if start:
@@ -139,18 +140,24 @@ class Brood:
             "--pid", str(self.pid_path),
             "--log", str(self.log_path),
             "--statedir", str(self.state_dir),
-            "--tmpdir", str(self.dir),
+            "--tmpdir", str(self.tmp_dir),
         ]
         if MODULES:
             command += ["--modulesdir", MODULES]
         return command + self.options
 
     def start(self):
+        self.make_directories()
         self.output = open(self.dir / "output", "ab")
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=self.output, cwd=self.dir, env=self.env)
         self.wait_ready()
         return self
+
+    def make_directories(self):
+        """Where routers, which run as nobody, keep large bodies."""
+        self.tmp_dir.mkdir(exist_ok=True)
+        os.chmod(self.tmp_dir, 0o1777)
 
     def wait_ready(self):
         def ready():

@@ -37,6 +37,7 @@ def make_brood(request, tmp_path):
         directory.mkdir()
         os.chmod(directory, 0o755)
         daemon = Brood(directory, options, env, start=False)
+        daemon.make_directories()
         daemons.append(daemon)
         if start:
             daemon.start()

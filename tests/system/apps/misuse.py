@@ -33,6 +33,8 @@ def application(environ, start_response):
         start_response("200 OK", plain + [("Connection", "close"), ("Transfer-Encoding", "chunked"), ("Keep-Alive", "1"), ("Status", "9")])
     elif path == "/exit":
         raise SystemExit(7)
+    elif path == "/":
+        start_response("200 OK", plain)
     elif path == "/body-204":
         start_response("204 No Content", [])
         return [b"body"]
