@@ -687,14 +687,13 @@ inline cancel()
 {
 #if CANCELS > 0
 	if
-	:: cancels > 0 && p_used > 0 && wake == 0 ->
-		cancels--;
+	:: s = 0
+	:: s = SLOTS - 1
+	fi;
+	if
+	:: cancels > 0 && p_state[s] == FLYING && !p_cancelled[s] && wake == 0 ->
 		d_step {
-			s = 0;
-			do
-			:: p_state[s] != FLYING -> s++
-			:: else -> break
-			od;
+			cancels--;
 			given_up[p_request[s]] = 1;
 			p_cancelled[s] = 1;
 			mine = 0;

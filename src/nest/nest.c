@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "nest/layout.h"
+#include "nest/wake.h"
 
 #define NEST_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -115,6 +116,7 @@ void
 nest_want_bell(struct nest *nest, bool wanted)
 {
     atomic_store_explicit(&nest->map->bell_wanted, wanted, memory_order_seq_cst);
+    wake_fence();
 }
 
 bool

@@ -35,7 +35,10 @@ int nest_make(void);
 int nest_attach(int fd, struct nest **ret_nest, struct br_err *err);
 void nest_detach(struct nest *nest);
 
-/* Wanted by the prototype: routers ring the doorbell when they queue and no lane is idle. */
+/*
+ * Wanted by the prototype: routers ring the doorbell when they queue and no lane is idle.  Who
+ * begins to want it looks at nest_waiting afterwards: what was queued before rang nothing.
+ */
 void nest_want_bell(struct nest *nest, bool wanted);
 bool nest_bell_wanted(const struct nest *nest);
 

@@ -320,13 +320,22 @@ take_piece(struct port *port, unsigned lane, struct nest_outbox *box)
         slot_retire(port, raw.slot);
 }
 
+/*
+ * The count is taken anew each time, since a callback may collect too.  A lane that fills its
+ * outbox as fast as it is emptied gets no more than one turn's share.
+ */
 static void
 drain(struct port *port, unsigned lane)
 {
     struct nest_outbox *box = &port->map->lane[lane].outbox[port->index];
 
-    for (unsigned n = outbox_count(box, &port->outbox_head[lane]); n != 0; n--)
+    for (unsigned i = 0; outbox_count(box, &port->outbox_head[lane]) != 0; i++) {
+        if (i == NEST_OUTBOX) {
+            port->dirty |= nest_bit(lane);
+            return;
+        }
         take_piece(port, lane, box);
+    }
 }
 
 static void

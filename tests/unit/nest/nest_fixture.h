@@ -34,6 +34,7 @@ struct fixture {
     bool entered[FIXTURE_PIECES];
     unsigned n_orphans;
     bool requeue; /* what to do with an orphan: else free it */
+    bool nested;  /* collect from within on_piece, as a router may that gives a nest up */
 };
 
 static inline void
@@ -43,6 +44,8 @@ fixture_on_piece(void *arg, const struct piece *piece)
 
     assert_true(f->n_pieces < FIXTURE_PIECES);
     f->piece[f->n_pieces++] = *piece;
+    if (f->nested)
+        port_collect(f->port);
 }
 
 static inline void

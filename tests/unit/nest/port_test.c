@@ -71,6 +71,23 @@ pieces_of_one_answer_keep_their_order(void **state)
 }
 
 static void
+a_callback_may_collect_and_no_piece_comes_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct claim c;
+
+    f->nested = true;
+    for (unsigned i = 0; i < 4; i++) {
+        fixture_ask(f, "x");
+        c = claim(f, i % 2);
+        fixture_answer(f->lane[i % 2], &c, "y");
+    }
+    fixture_collect(f);
+    assert_int_equal(f->n_pieces, 4);
+    assert_int_equal(port_stale(f->port), 0);
+}
+
+static void
 an_abort_ends_the_answer_without_a_chunk(void **state)
 {
     struct fixture *f = *state;
@@ -494,6 +511,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         port_test(an_answer_comes_back_from_the_chunk_in_which_it_was_written),
         port_test(pieces_of_one_answer_keep_their_order),
+        port_test(a_callback_may_collect_and_no_piece_comes_twice),
         port_test(an_abort_ends_the_answer_without_a_chunk),
         port_test(the_slot_freed_last_is_taken_first),
         port_test(slots_run_out_and_a_cancelled_one_comes_back),
