@@ -27,6 +27,7 @@ struct call {
     uint32_t slot;
     struct slice target; /* name of the application's target, or empty */
     struct timer timer;  /* limits.timeout */
+    struct timer eof;    /* its client closed one half: perhaps gone */
     bool claimed;        /* a lane was seen to have it; the timer runs out for good */
     bool head_given;
     uint8_t repeats; /* moves to another instance after a death */

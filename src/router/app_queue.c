@@ -6,7 +6,9 @@
  *
  *   its worker died   not begun, or the method may be repeated: again, at most twice; else 503
  *   its instance died the same, towards the next instance; queued ones just move
- *   client gone       out of the line or the slot: an application that did not begin never sees it
+ *   client gone       out of the line or the slot: an application that did not begin never sees it;
+ *                     one that closed its sending half is believed to be gone when no worker has
+ *                     taken its request EOF_PATIENCE_MS later (the two look the same to TCP)
  *   limits.timeout    503, and the prototype is told which lane is stuck
  *
  * Why a request failed goes to the log with its method and URI; the client gets 503, or, when it
@@ -30,6 +32,7 @@
 #define CLAIM_LOOK_MIN   10 /* ms between two looks whether a lane has it */
 #define CLAIM_LOOK_MAX   1000
 #define CLAIM_LOOK_PARTS 8 /* of limits.timeout */
+#define EOF_PATIENCE_MS  200
 
 static const struct link_ops link_ops;
 
@@ -103,6 +106,7 @@ leave(struct call *call)
     struct app_queue *q = call->queue;
 
     loop_timer_cancel(q->router->task->loop, &call->timer);
+    loop_timer_cancel(q->router->task->loop, &call->eof);
     if (!list_empty(&call->link)) {
         list_del(&call->link);
         q->n_line--;
@@ -223,7 +227,29 @@ on_abort(struct request *req)
     leave(tx->call);
 }
 
-static const struct request_handler handler = {.on_abort = on_abort};
+static void
+on_eof_over(struct timer *t)
+{
+    struct call *call = container_of(t, struct call, eof);
+    struct request *req = call->tx->req;
+
+    if (call->at != NULL && link_lane(call) >= 0)
+        return;
+    leave(call);
+    req->fault = "client closed the connection while its request waited";
+    response_abort(req);
+}
+
+static void
+on_eof(struct request *req)
+{
+    struct transaction *tx = req->data;
+
+    timer_init(&tx->call->eof, on_eof_over);
+    loop_timer(tx->call->queue->router->task->loop, &tx->call->eof, EOF_PATIENCE_MS);
+}
+
+static const struct request_handler handler = {.on_abort = on_abort, .on_eof = on_eof};
 
 void
 app_queue_serve(struct app_queue *q, struct transaction *tx, struct slice target)

@@ -340,6 +340,29 @@ a_client_that_leaves_the_line_is_never_run(void **state)
 }
 
 static void
+half_a_close_is_a_close_once_the_request_has_waited(void **state)
+{
+    struct service *s = *state;
+    struct wire_request w;
+    struct claim claim;
+    struct client one, two;
+
+    configure_app(s);
+    service_app(s, LAUNCH, 1);
+    send_get(s, &one, "/half");
+    shutdown(one.fd, SHUT_WR);
+    app_take(s, &claim, &w); /* in time: it gets its answer */
+    app_answer(s, &claim, 200, NULL, NULL, "");
+    assert_int_equal(status_and_close(s, &one), 200);
+
+    send_get(s, &two, "/leaves");
+    service_until(s, service_router(s)->server.counters.active == 1);
+    client_close(&two);
+    service_until(s, service_router(s)->server.counters.active == 0);
+    assert_false(lane_claim(s->lane, &claim));
+}
+
+static void
 a_request_that_was_not_entered_goes_to_another_worker(void **state)
 {
     struct service *s = *state;
@@ -613,6 +636,7 @@ main(void)
         TEST(requests_wait_until_an_instance_is_ready),
         TEST(an_application_that_cannot_start_fails_those_who_wait),
         TEST(a_client_that_leaves_the_line_is_never_run),
+        TEST(half_a_close_is_a_close_once_the_request_has_waited),
         TEST(a_request_that_was_not_entered_goes_to_another_worker),
         TEST(a_request_that_was_entered_runs_again_only_if_its_method_allows),
         TEST(a_request_that_kills_every_worker_is_given_up),
