@@ -79,8 +79,13 @@ bench: build
 	@tools/setup bench
 	bench/compare.py --brood $(RELEASE)/src/programs/brood --modules $(abspath $(RELEASE))/src/modules
 
-docs: build
-	$(RELEASE)/src/programs/broodctl docs docs
+docs:
+	@tools/setup test
+	@$(MAKE) --no-print-directory $(TEST)/build.ninja
+	ninja -C $(TEST) tests/unit/conf/options_manual tools/messages_manual tools/api_manual
+	$(TEST)/tests/unit/conf/options_manual >docs/options.md
+	$(TEST)/tools/messages_manual >docs/messages.md
+	$(TEST)/tools/api_manual >docs/api.md
 
 model:
 	@tools/setup model

@@ -42,6 +42,13 @@ static const struct api_resource resources[] = {
     {"/certificates/**", METHOD_DELETE, api_certs_delete, INVALID_METHOD, "delete a bundle"},
 };
 
+const struct api_resource *
+api_resources(size_t *ret_n)
+{
+    *ret_n = array_len(resources);
+    return resources;
+}
+
 static bool
 path_matches(const char *pattern, struct json_path path)
 {

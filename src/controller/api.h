@@ -32,6 +32,9 @@ struct api_resource {
     const char *doc;
 };
 
+/* All rows, for the manual. */
+const struct api_resource *api_resources(size_t *ret_n);
+
 /*
  * api_find - the row for that path and method.
  * NULL: *ret_other is the title of 405, or NULL when there is no such path.
