@@ -36,7 +36,7 @@ def test_kills_of(make_brood, kinds):
                 except ProcessLookupError:
                     pass
             time.sleep(EVERY)
-    assert len(kills) > SECONDS / EVERY / 3
+    assert len(kills) >= 5  # back-off keeps what dies young away for longer and longer
     assert not load.hung
     for failure in load.failures:
         assert explained(failure, kills), (failure, kills[-20:])
