@@ -46,6 +46,7 @@ struct fake {
     char failure[2048];
     struct answer *by_slot[NEST_SLOTS];
     int body_of[NEST_SLOTS]; /* descriptor, or -1 */
+    const char *server_name;
     unsigned pause_after;
     bool pausing;
     struct piece paused[PAUSED_MAX];
@@ -242,6 +243,8 @@ turn_end(void *arg)
 static int
 make_card(const struct pair *pairs)
 {
+    const char *preload = getenv("BROOD_TEST_PRELOAD");
+    char text[512];
     struct buf b;
     int fd;
 
@@ -251,6 +254,11 @@ make_card(const struct pair *pairs)
     launch_put(&b, "module", SLICE("python.module.so"));
     for (; pairs->key; pairs++)
         launch_put(&b, pairs->key, slice_cstr(pairs->value));
+    if (preload) {
+        snprintf(text, sizeof(text), "LD_PRELOAD=%s", preload);
+        launch_put(&b, "environment", slice_cstr(text));
+        launch_put(&b, "environment", SLICE("ASAN_OPTIONS=detect_leaks=0"));
+    }
     assert_int_equal(launch_end(&b, &fd), 0);
     return fd;
 }
@@ -294,6 +302,7 @@ fake_start(const struct pair *pairs)
     assert_non_null(getenv("BROOD_MODULES"));
     f->settings.modules_dir = strdup(getenv("BROOD_MODULES")); /* the title takes the environment */
     f->settings.routers = 1;
+    f->server_name = "example.org";
     f->settings.ready_fd = -1;
     clock_update();
     open_tasks(f);
@@ -309,6 +318,12 @@ fake_start(const struct pair *pairs)
         fail_msg("%s", err.text);
     open_port(f);
     return f;
+}
+
+void
+fake_set_server_name(struct fake *f, const char *name)
+{
+    f->server_name = name;
 }
 
 static bool
@@ -434,7 +449,7 @@ put_request(struct fake *f, const struct request *r, uint32_t slot, struct slice
     wire_request_text(&w, TEXT_REMOTE_PORT, SLICE("54321"));
     wire_request_text(&w, TEXT_LOCAL_ADDR, SLICE("127.0.0.1"));
     wire_request_text(&w, TEXT_LOCAL_PORT, SLICE("8080"));
-    wire_request_text(&w, TEXT_SERVER_NAME, SLICE("example.org"));
+    wire_request_text(&w, TEXT_SERVER_NAME, slice_cstr(f->server_name));
     put_fields(&w, r->fields);
     wire_request_flags(&w, flags | (r->body_in_file ? WIRE_BODY_FILE : 0), body.n);
     if (body.n > 0 && !r->body_in_file) {

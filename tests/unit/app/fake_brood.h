@@ -29,6 +29,9 @@ const char *fake_wait_ready(struct fake *f);
 /* Kills what still lives, checks nothing. */
 void fake_free(struct fake *f);
 
+/* What the next requests say in SERVER_NAME; kept, not copied. */
+void fake_set_server_name(struct fake *f, const char *name);
+
 struct request {
     const char *method; /* NULL: GET */
     const char *target; /* NULL: "/" */

@@ -19,6 +19,11 @@ def text(start_response, body, status="200 OK", headers=()):
     return [body]
 
 
+def by_server_name(environ, start_response):
+    """All of them, chosen by the request."""
+    return globals()[environ["SERVER_NAME"]](environ, start_response)
+
+
 def hello(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"Hello, world!"]
@@ -105,7 +110,7 @@ def late_start(environ, start_response):
 def with_length(environ, start_response):
     start_response("200 OK", [("Content-Length", "4")])
     yield b"1234"
-    Closing.closed = 99  # code behind the last piece still runs
+    Closing.closed += 1  # code behind the last piece still runs
 
 
 def too_long(environ, start_response):
@@ -299,14 +304,13 @@ def plain_answer(environ, start_response):
 
 
 def memory(environ, start_response):
-    """Peak resident memory in KiB, after some work of all kinds."""
-    import resource
-
+    """Resident memory in KiB, after a request of all kinds of work."""
     environ["wsgi.input"].read()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start_response("200 OK", [("X-Latin", environ.get("HTTP_X_UNKNOWN", "")), ("X-Peak", str(peak))])
+    with open("/proc/self/statm") as f:
+        resident = int(f.read().split()[1]) * 4
+    start_response("200 OK", [("X-Latin", environ.get("HTTP_X_UNKNOWN", "")), ("X-Resident", str(resident))])
     yield b"part,"
-    yield str(peak).encode()
+    yield str(resident).encode()
 
 
 def streams(environ, start_response):
