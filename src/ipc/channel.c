@@ -383,12 +383,13 @@ receive(int fd, struct received *r, char payload[MSG_PAYLOAD_MAX])
     while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0 && (errno == EAGAIN || errno == ENOMEM))
         return 0;
-    if (n <= 0)
+    /* The end has no credentials; an empty message has, and perhaps descriptors. */
+    if (n < 0 || (n == 0 && msg.msg_controllen == 0))
         return -EPIPE;
     *r = (struct received){.flags = msg.msg_flags, .type = MSG_NONE};
     take_control(&msg, &r->m);
     if ((size_t)n < sizeof(head))
-        return 1;
+        return 1; /* no type: it will be refused */
     r->type = head.type;
     r->n = (size_t)n - sizeof(head);
     r->m.serial = head.serial;

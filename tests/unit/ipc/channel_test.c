@@ -266,6 +266,8 @@ too_many_descriptors_are_refused_and_closed(void **state)
     for (unsigned i = 0; i < 16; i++)
         fds[i] = text_fd();
     before = fd_count();
+    raw(p, "", 0, fds, 2); /* an empty message is not the end */
+    refused_with(p, -EPROTO);
     raw(p, retired, sizeof(retired), fds, 1);
     refused_with(p, -EPROTO);
     raw(p, retired, sizeof(retired), fds, MSG_FDS_MAX);
