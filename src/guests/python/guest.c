@@ -239,12 +239,92 @@ guest_fork(void *ctx br_unused)
     return pid;
 }
 
+/* ---- serve ---- */
+
+/* The threads of a worker; their C side finds it in a capsule. */
+struct serving {
+    PyObject *application;
+    struct worker *worker;
+    int code; /* the first that is not 0; under the interpreter's lock */
+};
+
+static void
+serve_lane(struct serving *s, unsigned thread)
+{
+    int code = wsgi_serve(s->application, s->worker, worker_exchange(s->worker, thread));
+
+    if (s->code == 0)
+        s->code = code;
+}
+
+static PyObject *
+thread_body(PyObject *capsule, PyObject *number)
+{
+    struct serving *s = PyCapsule_GetPointer(capsule, NULL);
+    unsigned long thread = PyLong_AsUnsignedLong(number);
+
+    if (s == NULL || PyErr_Occurred())
+        return NULL;
+    serve_lane(s, (unsigned)thread);
+    Py_RETURN_NONE;
+}
+
+/* One more thread of the threading module, so that the application sees an ordinary one. */
+static PyObject *
+start_thread(PyObject *threading, PyObject *body, unsigned number)
+{
+    PyObject *type = PyObject_GetAttrString(threading, "Thread");
+    PyObject *args = Py_BuildValue("(OOO(I))", Py_None, body, Py_None, number);
+    PyObject *thread = type && args ? PyObject_CallObject(type, args) : NULL;
+    PyObject *started = thread ? PyObject_CallMethod(thread, "start", NULL) : NULL;
+
+    if (!started)
+        Py_CLEAR(thread);
+    Py_XDECREF(started);
+    Py_XDECREF(args);
+    Py_XDECREF(type);
+    return thread;
+}
+
+/* Lane 0 is the main thread's; what cannot be started is said and done without. */
+static void
+serve_threads(struct serving *s)
+{
+    static PyMethodDef def = {"serve", thread_body, METH_O, NULL};
+    PyObject *threading = PyImport_ImportModule("threading");
+    PyObject *capsule = PyCapsule_New(s, NULL, NULL);
+    PyObject *body = capsule ? PyCFunction_New(&def, capsule) : NULL;
+    PyObject *threads = PyList_New(0);
+
+    for (unsigned i = 1; threading && body && threads && i < worker_threads(s->worker); i++) {
+        PyObject *thread = start_thread(threading, body, i);
+
+        if (!thread || PyList_Append(threads, thread) < 0)
+            PyErr_PrintEx(0);
+        Py_XDECREF(thread);
+    }
+    if (PyErr_Occurred())
+        PyErr_PrintEx(0);
+    serve_lane(s, 0);
+    for (Py_ssize_t i = 0; threads && i < PyList_Size(threads); i++)
+        call_and_forget(PyList_GetItem(threads, i), "join", NULL);
+    Py_XDECREF(threads);
+    Py_XDECREF(body);
+    Py_XDECREF(capsule);
+    Py_XDECREF(threading);
+}
+
 static int
 guest_serve(void *ctx, struct worker *worker)
 {
     const struct guest *g = ctx;
+    struct serving s = {.application = g->application, .worker = worker};
 
-    return wsgi_serve(g->application, worker, worker_exchange(worker, 0));
+    if (worker_threads(worker) > 1)
+        serve_threads(&s);
+    else
+        serve_lane(&s, 0);
+    return s.code;
 }
 
 static void br_noreturn

@@ -726,6 +726,31 @@ a_spare_one_is_kept_while_another_works(void **state)
 }
 
 static void
+threads_serve_at_once_and_end_together(void **state)
+{
+    static const struct pair three[] = {
+        {"max", "1"}, {"spare", "1"}, {"threads", "3"}, {NULL, NULL}};
+    struct request r = {.target = "/"};
+    struct fake *f = start("threaded", three);
+    struct answer *a[3];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        a[i] = fake_send(f, &r);
+    for (unsigned i = 0; i < 3; i++) {
+        fake_wait(f, a[i]);
+        assert_int_equal(strncmp(answer_body(a[i]), "True ", 5), 0);
+        for (unsigned k = 0; k < i; k++)
+            assert_string_not_equal(answer_body(a[i]), answer_body(a[k]));
+    }
+    for (unsigned i = 0; i < 3; i++)
+        answer_free(a[i]);
+    fake_drain(f);
+    assert_int_equal(fake_wait_death(f), 0);
+    fake_free(f);
+}
+
+static void
 a_killed_worker_leaves_an_orphan_and_is_replaced(void **state)
 {
     static const struct request hold = {.target = "/hold"};
@@ -942,6 +967,7 @@ main(int argc, char **argv)
         cmocka_unit_test(without_preload_each_worker_loads_for_itself),
         cmocka_unit_test(workers_come_on_demand_and_go_when_idle),
         cmocka_unit_test(a_spare_one_is_kept_while_another_works),
+        cmocka_unit_test(threads_serve_at_once_and_end_together),
         cmocka_unit_test(a_killed_worker_leaves_an_orphan_and_is_replaced),
         cmocka_unit_test(a_worker_ends_after_its_number_of_requests),
         cmocka_unit_test(a_drain_finishes_what_waits_and_runs_exit_functions),

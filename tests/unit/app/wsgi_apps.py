@@ -4,6 +4,7 @@ import atexit
 import os
 import signal
 import sys
+import threading
 import time
 
 LOADED_IN = os.getpid()
@@ -268,6 +269,14 @@ def slow(environ, start_response):
         time.sleep(0.01)
     return text(start_response, "%d" % os.getpid())
 
+
+def threaded(environ, start_response):
+    """All threads of the worker meet here."""
+    BARRIER.wait(10)
+    return text(start_response, "%s %d" % (environ["wsgi.multithread"], threading.get_ident()))
+
+
+BARRIER = threading.Barrier(3)
 
 if "STUBBORN" in os.environ:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
