@@ -34,6 +34,7 @@ link_free(struct app_link *at)
 {
     list_del(&at->link);
     list_del(&at->active);
+    list_del(&at->sent);
     port_close(at->port);
     nest_detach(at->nest);
     close(at->bell);
@@ -90,6 +91,7 @@ link_open(struct router *router, struct app_queue *queue, uint32_t instance, int
     at->bell = bell;
     list_init(&at->link);
     list_init(&at->active);
+    list_init(&at->sent);
     name_chunks(at);
     activate(at); /* answers to a dead predecessor of this router may still come */
     *ret = at;
@@ -248,13 +250,49 @@ link_generation(const struct call *call)
 
 /* --- the pieces of an answer --- */
 
+/*
+ * Noted here, given back in links_return: a lane that ran out of chunks sleeps, and would be woken
+ * for each single one.
+ */
 static void
 on_chunk_sent(void *arg, const char *p br_unused)
 {
     struct held *h = arg;
+    struct app_link *at = h->at;
 
-    port_chunk_done(h->at->port, h->lane, h->chunk);
-    unhold(h->at);
+    at->sent_lanes |= UINT64_C(1) << h->lane;
+    at->sent_chunks[h->lane] |= 1u << h->chunk;
+    if (list_empty(&at->sent))
+        list_add_tail(&at->router->sent, &at->sent);
+}
+
+static void
+return_lane(struct app_link *at, uint16_t lane)
+{
+    uint32_t chunks = at->sent_chunks[lane];
+
+    at->sent_chunks[lane] = 0;
+    for (; chunks != 0; chunks &= chunks - 1) {
+        port_chunk_done(at->port, lane, (uint16_t)__builtin_ctz(chunks));
+        at->n_held--;
+    }
+}
+
+void
+links_return(struct router *router)
+{
+    struct app_link *at;
+
+    while ((at = list_first(&router->sent, struct app_link, sent)) != NULL) {
+        uint64_t lanes = at->sent_lanes;
+
+        list_del(&at->sent);
+        at->sent_lanes = 0;
+        at->n_held++;
+        for (; lanes != 0; lanes &= lanes - 1)
+            return_lane(at, (uint16_t)__builtin_ctzll(lanes));
+        unhold(at);
+    }
 }
 
 static void
@@ -442,6 +480,7 @@ links_turn_end(struct router *router)
 {
     struct app_link *at;
 
+    links_return(router);
     list_foreach (at, &router->active, active) {
         if (at->published) {
             at->published = false;
@@ -475,6 +514,7 @@ links_collect(struct router *router)
             list_del(&at->active);
         unhold(at);
     }
+    links_return(router);
 }
 
 unsigned

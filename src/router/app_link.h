@@ -55,6 +55,7 @@ struct held {
 struct app_link {
     struct list link;   /* in queue->links, newest first */
     struct list active; /* in router->active while slots are in use */
+    struct list sent;   /* in router->sent while chunks wait to be given back */
     struct router *router;
     struct app_queue *queue;
     const struct link_ops *ops;
@@ -67,6 +68,8 @@ struct app_link {
     bool gone;       /* its prototype is reaped: nothing more is taken or given */
     struct call *calls[NEST_SLOTS];
     struct held held[NEST_LANES][NEST_CHUNKS];
+    uint64_t sent_lanes;              /* lanes with chunks to give back, */
+    uint32_t sent_chunks[NEST_LANES]; /* and which */
 };
 
 /* nest_fd and bell are taken.  0 or -errno. */
@@ -88,10 +91,12 @@ void link_leave(struct call *call);
 int link_lane(const struct call *call);
 uint32_t link_generation(const struct call *call);
 
-/* The loop's hooks, for all active links. */
+/* The loop's hooks, for all links. */
 void links_turn_end(struct router *router);
 bool links_may_sleep(struct router *router);
 void links_collect(struct router *router);
+/* Chunks that connections have sent go back to their lanes; part of both above. */
+void links_return(struct router *router);
 
 /* Calls of which the client has seen nothing yet. */
 unsigned link_waiting(const struct app_link *at);

@@ -214,7 +214,7 @@ on_timer(struct timer *t)
     if (lane >= 0 && prototype != NULL) {
         stuck.lane = (uint32_t)lane;
         stuck.generation = link_generation(call);
-        channel_send(prototype, MSG_LANE_STUCK, &stuck, NULL, 0, 0, 0);
+        dispatch_tell(prototype, MSG_LANE_STUCK, &stuck, NULL, 0);
     }
     fail(call, "the application ran over limits.timeout");
 }
@@ -383,6 +383,7 @@ app_queues_close(struct router *router)
     struct app_queue *q;
     struct app_link *at;
 
+    links_return(router);
     while ((q = list_first(&router->queues, struct app_queue, link)) != NULL) {
         while ((at = list_first(&q->links, struct app_link, link)) != NULL)
             link_close(at, move_on);

@@ -76,7 +76,8 @@ struct router {
     struct install *install; /* being prepared, or NULL */
     struct list listeners;
     struct list queues;
-    struct list active; /* instances with slots in use */
+    struct list active; /* links with slots in use */
+    struct list sent;   /* links with chunks to give back */
     struct list logs;
     int wake_fd; /* lanes of all applications write it */
     struct watch wake;

@@ -95,6 +95,7 @@ router_setup(struct task *task, struct process *process, struct br_err *err)
     list_init(&router->listeners);
     list_init(&router->queues);
     list_init(&router->active);
+    list_init(&router->sent);
     list_init(&router->logs);
     timer_init(&router->grace, on_grace_over);
     h1_server_init(&router->server, task->loop, &session_ops);
