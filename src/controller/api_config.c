@@ -1,8 +1,9 @@
 /*
  * api_config.c - /config: read parts of the configuration in force, propose changes of it.
  *
- *   PUT /config/routes/0 <body>:  parse the body now; when its turn comes, copy the live tree, put
- * the body at its place, and let apply.c do the rest
+ *   PUT /config/routes/0 <body>:  parse the body now
+ *                                 when its turn comes: copy the live tree, put the body there
+ *                                 the rest is apply.c's
  *
  * The order of checks is part of the interface: bad JSON on a missing path is 400, not 404.
  */

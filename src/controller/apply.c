@@ -1,10 +1,9 @@
 /*
- * apply.c - one change of the configuration at a time: validate, plan, prepare, commit, keep,
- * answer.
+ * apply.c - one change of the configuration at a time, from a parsed text to live and saved.
  *
- *   PARSED --validate, plan--> VALID --open, start, save, prepare--> PREPARED --commit--> COMMITTED
- * --keep--> SAVED |                                      |
- *                                +------> FAILED: undo, answer why <----+
+ *   PARSED --validate, plan--> VALID --open, start, save, prepare--> PREPARED
+ *      |                         |                                      |
+ *      +--------> FAILED <-------+ undo, answer why     SAVED <--keep-- COMMITTED
  *
  * Each step sends its questions and returns; the answers come through the loop, and the last one
  * begins the next step.  Meanwhile everything else goes on; further changes wait in line.  Whatever
@@ -18,34 +17,22 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/generation.h"
+#include "controller/ask.h"
 #include "controller/parent.h"
 
-#define ASKED_AT_ONCE    32 /* main's line holds no more than a few hundred */
-#define OPEN_WAIT_MS     30000
-#define SAVE_WAIT_MS     60000
-#define START_WAIT_MS    300000
-#define ARENA_BYTES_MAX  (1024u * 1024 * 1024)
-#define DETAIL_BYTES_MAX 800 /* of what an application said when it failed: the end of it */
-
-/* A question about one step of the plan. */
-struct ask {
-    struct apply *apply;
-    const struct plan_step *step;
-    uint32_t launch; /* of an application being started */
-    bool sent;
-};
+#define ASKED_AT_ONCE   32 /* main's line holds no more than a few hundred */
+#define SAVE_WAIT_MS    60000
+#define ARENA_BYTES_MAX (1024u * 1024 * 1024)
 
 /* One step of a change: a beginning, or one question for each step of the plan that is wanted. */
 struct apply_step {
     void (*begin)(struct apply *a);
     bool (*wanted)(const struct plan_step *step);
-    int (*ask)(struct ask *ask);
 };
 
 static void run(struct apply *a);
@@ -121,31 +108,12 @@ finish(struct apply *a, enum change_outcome outcome)
 }
 
 static void
-close_opened(struct apply *a, const struct plan_step *step)
-{
-    struct msg_open order = {.kind = OPEN_LISTENER};
-
-    if (step->listener == NULL)
-        order.kind = OPEN_ACCESS_LOG;
-    snprintf(order.name, sizeof(order.name), "%s",
-             step->listener == NULL ? step->log : step->listener->address);
-    parent_tell(a->task, MSG_CLOSE, &order);
-}
-
-static void
 undo(struct apply *a)
 {
     routers_abort(&a->routers);
-    for (size_t i = 0; i < a->plan.n; i++) {
-        const struct ask *ask = &a->asks[i];
-
-        if (!ask->sent)
-            continue;
-        if (ask->step->verb == PLAN_APP_START)
-            retire_stop(&a->retire, ask->launch);
-        else if (ask->step->verb != PLAN_LISTENER_KEEP)
-            close_opened(a, ask->step);
-    }
+    for (size_t i = 0; i < a->plan.n; i++)
+        if (a->asks[i].sent)
+            ask_take_back(&a->asks[i]);
 }
 
 /* A step before the commit failed; a->fault.err says why. */
@@ -166,11 +134,10 @@ ask_more(struct apply *a)
 
         if (!a->doing->wanted(ask->step))
             continue;
-        if (a->doing->ask(ask) < 0) {
+        if (ask_send(ask) < 0) {
             fail(a);
             return;
         }
-        ask->sent = true;
         a->pending++;
     }
 }
@@ -188,89 +155,9 @@ answered(struct apply *a, int rc)
 }
 
 static void
-on_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
+on_answer(struct ask *ask, int rc)
 {
-    struct ask *ask = arg;
-    struct apply *a = ask->apply;
-    const struct listener_conf *listener = ask->step->listener;
-
-    if (listener != NULL)
-        rc = parent_result(m, rc, &a->fault.err, "cannot open listener %s", listener->address);
-    else
-        rc = parent_result(m, rc, &a->fault.err, "cannot open access log %s", ask->step->log);
-    answered(a, rc);
-}
-
-static int
-ask_open(struct ask *ask)
-{
-    struct apply *a = ask->apply;
-    const struct listener_conf *listener = ask->step->listener;
-    const char *name = listener != NULL ? listener->address : ask->step->log;
-    struct msg_open question = {.kind = listener != NULL ? OPEN_LISTENER : OPEN_ACCESS_LOG,
-                                .value = listener != NULL ? listener->backlog : 0};
-    int rc;
-
-    if ((size_t)snprintf(question.name, sizeof(question.name), "%s", name) >= sizeof(question.name))
-        return br_fail(&a->fault.err, -ENAMETOOLONG, "cannot open \"%.80s...\"", name);
-    rc = parent_ask(a->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_opened, ask);
-    return rc < 0 ? br_fail(&a->fault.err, rc, "cannot open \"%s\"", name) : 0;
-}
-
-/* The end of what it said, from the beginning of a line: there a traceback names its cause. */
-static struct slice
-last_lines(const char *text)
-{
-    struct slice said = slice_cstr(text);
-    size_t line;
-
-    while (said.n > 0 && (said.p[said.n - 1] == '\n' || said.p[said.n - 1] == ' '))
-        said.n--;
-    if (said.n <= DETAIL_BYTES_MAX)
-        return said;
-    said = slice_sub(said, said.n - DETAIL_BYTES_MAX, said.n);
-    line = slice_find(said, 0, '\n');
-    return line < said.n ? slice_sub(said, line + 1, said.n) : said;
-}
-
-static void
-on_started(struct task *task br_unused, void *arg, struct message *m, int rc)
-{
-    struct ask *ask = arg;
-    struct apply *a = ask->apply;
-    struct slice name = ask->step->app->name;
-
-    if (rc < 0) {
-        br_fail(&a->fault.err, rc, "application \"" SLICE_FMT "\" did not get ready",
-                SLICE_ARG(name));
-    } else if (m->type == MSG_PROCESS_FAILED) {
-        const struct msg_failed *failed = m->payload;
-        struct slice why = last_lines(failed->text);
-
-        rc = br_fail(&a->fault.err, -EBADMSG,
-                     "cannot start application \"" SLICE_FMT "\": " SLICE_FMT, SLICE_ARG(name),
-                     SLICE_ARG(why));
-    }
-    answered(a, rc);
-}
-
-static int
-ask_start(struct ask *ask)
-{
-    struct apply *a = ask->apply;
-    const struct app_conf *app = ask->step->app;
-    const struct msg_launch question = {.launch = ++a->last_launch};
-    int card = launch_card(app, question.launch, a->task->settings);
-    int rc = card;
-
-    ask->launch = question.launch;
-    deployment_set_launch(&a->next, app->name, question.launch);
-    if (card >= 0)
-        rc = parent_ask(a->task, MSG_PROCESS_START, &question, &card, 1, START_WAIT_MS, on_started,
-                        ask);
-    return rc < 0 ? br_fail(&a->fault.err, rc, "cannot start application \"" SLICE_FMT "\"",
-                            SLICE_ARG(app->name))
-                  : 0;
+    answered(ask->owner, rc);
 }
 
 static bool
@@ -431,7 +318,7 @@ begin_end(struct apply *a)
         const struct plan_step *step = &a->plan.steps[i];
 
         if (step->verb == PLAN_LISTENER_CLOSE || step->verb == PLAN_LOG_CLOSE)
-            close_opened(a, step);
+            ask_close(a->task, step);
     }
     a->live = a->next;
     a->next = (struct deployment){NULL, NULL};
@@ -445,13 +332,8 @@ begin_end(struct apply *a)
 }
 
 static const struct apply_step steps[] = {
-    {.wanted = is_open, .ask = ask_open},
-    {.wanted = is_start, .ask = ask_start},
-    {.begin = begin_save},
-    {.begin = begin_prepare},
-    {.begin = begin_commit},
-    {.begin = begin_keep},
-    {.begin = begin_end},
+    {.wanted = is_open},     {.wanted = is_start},  {.begin = begin_save}, {.begin = begin_prepare},
+    {.begin = begin_commit}, {.begin = begin_keep}, {.begin = begin_end},
 };
 
 static void
@@ -486,10 +368,17 @@ make_asks(struct apply *a)
     for (size_t i = 0; i < a->plan.n; i++) {
         const struct plan_step *step = &a->plan.steps[i];
 
-        a->asks[i] = (struct ask){.apply = a, .step = step};
-        if (step->verb == PLAN_APP_KEEP)
-            deployment_set_launch(&a->next, step->app->name,
-                                  deployment_launch(&a->live, step->app->name));
+        a->asks[i] = (struct ask){.task = a->task,
+                                  .step = step,
+                                  .err = &a->fault.err,
+                                  .on_answer = on_answer,
+                                  .owner = a};
+        if (step->verb == PLAN_APP_START)
+            a->asks[i].launch = ++a->last_launch;
+        else if (step->verb == PLAN_APP_KEEP)
+            a->asks[i].launch = deployment_launch(&a->live, step->app->name);
+        if (a->asks[i].launch != 0)
+            deployment_set_launch(&a->next, step->app->name, a->asks[i].launch);
     }
     return 0;
 }

@@ -1,6 +1,5 @@
 /*
- * retire.c - launches that no generation in force names: kept until nobody needs them, then
- * stopped.
+ * retire.c - launches that no live generation names: kept until nobody needs them, then stopped.
  *
  *   commit of 8 --> launch 12 of generation 7 waits for routers {0, 1}
  *                     CONF_RETIRED(7) from 0, 1 dies --> PROCESS_STOP(12): its prototype drains

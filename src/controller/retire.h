@@ -1,6 +1,5 @@
 /*
- * retire.h - launches that no generation in force names: kept until nobody needs them, then
- * stopped.
+ * retire.h - launches that no live generation names: kept until nobody needs them, then stopped.
  */
 #ifndef CONTROLLER_RETIRE_H
 #define CONTROLLER_RETIRE_H

@@ -1,10 +1,9 @@
 /*
  * routers.c - brings every router to the live generation, and through the change in progress.
  *
- *   has nothing --CONF_PREPARE(live)--> built --CONF_COMMIT--> serves live --CONF_PREPARE(next)-->
- * built ^ a new router starts here                               |  ^ |
- *                                                                 +--+------ commit or abort
- * --------+
+ *   new here --PREPARE(live)--> built --COMMIT--> serves live --PREPARE(next)--> built
+ *                                 ^                   ^                            |
+ *                                 +--- next is live --+-------- ABORT -------------+
  *
  * `advance` looks at one router and sends the one message that brings it nearer; every answer leads
  * back to it.  Whoever runs a change only says what is live and what is next, and asks whether all
