@@ -3,6 +3,7 @@
  *
  * The test is main, prototype and the one worker; it buries its own lane to play a death.
  */
+#include "router/app_queue.h"
 #include "service.h"
 
 #define APP_CONF(limits)                                                                     \
@@ -543,6 +544,45 @@ a_dead_instance_hands_over_to_the_next(void **state)
 }
 
 static void
+a_complete_answer_survives_its_instance(void **state)
+{
+    enum { PIECES = NEST_CHUNKS };
+    struct service *s = *state;
+    struct wire_request w;
+    struct claim claim;
+    struct client c;
+    struct reply r;
+    int small = 4096;
+
+    configure_app(s);
+    service_app(s, LAUNCH, 1);
+    send_get(s, &c, "/");
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    app_take(s, &claim, &w);
+    for (int i = 0; i < PIECES; i++) {
+        uint32_t n = 0;
+        char *p;
+        int chunk = lane_chunk_try(s->lane, &claim, &p);
+
+        assert_true(chunk >= 0);
+        if (i == 0)
+            n = app_head(p, 200, NULL, NULL, -1);
+        memset(p + n, 'a' + i, NEST_CHUNK_BYTES - n);
+        lane_publish(s->lane, &claim, chunk, NEST_CHUNK_BYTES,
+                     (i == 0 ? PIECE_HEAD : 0) | (i == PIECES - 1 ? PIECE_END : 0));
+    }
+    service_until(s, service_router(s)->server.counters.active == 1);
+    service_tell_gone(s, LAUNCH, 1);
+    service_until(s, app_queue_link(service_router(s), LAUNCH, 1) == NULL);
+    service_app_leave(s);
+    r = client_reply(s, &c, false);
+    assert_true(slice_ends(r.body, SLICE("\r\n0\r\n\r\n")));
+    assert_int_equal(r.body.p[r.body.n - 8], 'a' + PIECES - 1);
+    assert_true(r.body.n > (PIECES - 1) * NEST_CHUNK_BYTES);
+    client_close(&c);
+}
+
+static void
 more_requests_than_slots_wait_in_line(void **state)
 {
     enum { CLIENTS = NEST_SLOTS + 40 };
@@ -643,6 +683,7 @@ main(void)
         TEST(a_death_after_the_head_cuts_the_answer),
         TEST(no_proper_answer_is_a_503),
         TEST(a_dead_instance_hands_over_to_the_next),
+        TEST(a_complete_answer_survives_its_instance),
         TEST(more_requests_than_slots_wait_in_line),
         TEST(a_time_limit_ends_a_request_and_cancels_it),
         TEST(the_status_counts),
