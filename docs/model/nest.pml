@@ -691,7 +691,7 @@ inline cancel()
 	:: s = SLOTS - 1
 	fi;
 	if
-	:: cancels > 0 && p_state[s] == FLYING && !p_cancelled[s] && wake == 0 ->
+	:: cancels > 0 && p_state[s] == FLYING && !p_cancelled[s] ->
 		d_step {
 			cancels--;
 			given_up[p_request[s]] = 1;

@@ -6,12 +6,14 @@
  *
  * Steps differ in how often they are passed by a factor of a thousand.  So a process looks for
  * one step, chosen anew every one_in / 4 steps that it passes, and dies there one time in eight;
- * now and then it dies anywhere.
+ * now and then it dies anywhere.  Seldom it only stops there for a while, so that the others meet
+ * a step that is half done by somebody who lives.
  */
 #include "nest/fault.h"
 
 #ifdef NEST_FAULTS
 
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -42,6 +44,17 @@ fault_random(uint32_t below)
     return (uint32_t)(fault.random >> 20) % below;
 }
 
+static void
+fault_pause(void)
+{
+    uint32_t chance = fault_random(1024);
+
+    if (chance == 0)
+        usleep(200);
+    else if (chance < 8)
+        sched_yield();
+}
+
 void
 nest_fault_step(enum nest_step step)
 {
@@ -52,6 +65,7 @@ nest_fault_step(enum nest_step step)
     one_in = atomic_load_explicit(fault.one_in, memory_order_relaxed);
     if (one_in == 0)
         return;
+    fault_pause();
     if (fault.left-- == 0) {
         fault.left = one_in / 4;
         fault.target = fault_random(NEST_STEPS + 1);

@@ -13,8 +13,8 @@
  * Then the killing stops, a last burst must be answered in full, and everything must be in its
  * place: each lane asleep with its idle bit set, every chunk and every slot free.
  *
- * A lost request shows as a router that waits while nothing comes (`stalls`), a doubled one as
- * an execution too many or a late piece, a wrong one as an id that does not fit.
+ * A lost request or wake shows as a router that waits while nothing moves (`stalls`), a doubled
+ * one as an execution too many or a late piece, a wrong one as an id that does not fit.
  */
 #include <errno.h>
 #include <poll.h>
@@ -41,7 +41,8 @@
 #define MOST_PIECES  24 /* more than a lane has chunks */
 #define BURST        2000
 #define RUNS_IDS     (1u << 20) /* places for counts of executions */
-#define STALL_MS     4000
+#define STALL_MS     3000 /* a router that nobody tells anything for so long has been forgotten */
+#define SETTLE_MS    8000 /* for the last burst and for everybody to fall asleep */
 
 enum phase { STORM, CALM, OVER };
 
@@ -207,7 +208,6 @@ struct router {
     int wakefd;
     uint64_t seed;
     uint64_t stale_at_open;
-    int64_t progress_us;
     unsigned in_flight;
     unsigned to_ask; /* of the last burst */
     bool bursting;
@@ -275,7 +275,6 @@ on_piece(void *arg, const struct piece *piece)
 {
     struct router *r = arg;
 
-    r->progress_us = clock_us();
     if ((piece->flags & PIECE_ABORT) == 0)
         check_piece(r, piece);
     else if (!r->asked[piece->slot].cancelled)
@@ -294,7 +293,6 @@ on_orphan(void *arg, uint32_t slot, bool entered)
     struct router *r = arg;
     struct asked *a = &r->asked[slot];
 
-    r->progress_us = clock_us();
     if (!a->flying)
         count(&table->wrong);
     if (a->received != 0) {
@@ -322,6 +320,7 @@ cancel_one(struct router *r)
 static void
 ask_more(struct router *r)
 {
+    static const unsigned in_flight[] = {1, 1, 2, 3, 4, IN_FLIGHT};
     uint32_t phase = atomic_load(&table->phase);
 
     if (phase == CALM && !r->bursting) {
@@ -329,7 +328,7 @@ ask_more(struct router *r)
         r->to_ask = BURST;
     }
     if (random_next(&r->seed) % 64 == 0)
-        r->in_flight = random_next(&r->seed) % 2 == 0 ? IN_FLIGHT : 1;
+        r->in_flight = in_flight[random_next(&r->seed) % array_len(in_flight)];
     while (port_slots_used(r->port) < r->in_flight && (phase == STORM || r->to_ask != 0)) {
         ask(r);
         if (phase != STORM)
@@ -348,14 +347,12 @@ sleep_for_news(struct router *r)
     if (!port_may_sleep(r->port))
         return;
     release_chunks(r); /* nobody else would */
-    if (poll(&pfd, 1, 200) == 1) {
+    if (poll(&pfd, 1, STALL_MS) == 1) {
         if (read(r->wakefd, &n, sizeof(n)) < 0 && errno != EAGAIN)
             fail("eventfd");
-        return;
-    }
-    if (port_slots_used(r->port) != 0 && clock_us() - r->progress_us > STALL_MS * 1000) {
+    } else if (port_slots_used(r->port) != 0) {
         count(&table->stalls);
-        _exit(1);
+        pause(); /* the prototype ends the run */
     }
 }
 
@@ -373,7 +370,6 @@ be_router(struct world *w, unsigned index)
     if (port_open(w->nest, index, &ops, r, &r->port, &err) < 0)
         fail(err.text);
     r->stale_at_open = port_stale(r->port);
-    r->progress_us = clock_us();
     while (atomic_load(&table->phase) != OVER) {
         ask_more(r);
         port_wake(r->port, -1);
@@ -499,14 +495,17 @@ settled(struct world *w)
 static void
 end_children(struct world *w)
 {
+    uint64_t one = 1;
+
     atomic_store(&table->phase, OVER);
     for (unsigned i = 0; i < w->run->routers; i++) {
-        uint64_t one = 1;
-
         if (write(w->wakefd[i], &one, sizeof(one)) < 0)
             fail("eventfd");
-        if (w->router[i].pid != 0)
-            waitpid(w->router[i].pid, NULL, 0);
+        if (w->router[i].pid == 0)
+            continue;
+        if (table->stalls != 0)
+            kill(w->router[i].pid, SIGKILL);
+        waitpid(w->router[i].pid, NULL, 0);
     }
     for (unsigned i = 0; i < w->run->workers; i++)
         if (w->worker[i].pid != 0) {
@@ -580,7 +579,7 @@ run_one(const struct run *run, unsigned seconds, uint64_t seed)
     atomic_store(&table->workers_one_in, 0);
     atomic_store(&table->routers_one_in, 0);
     atomic_store(&table->phase, CALM);
-    end = clock_us() + 2 * STALL_MS * 1000;
+    end = clock_us() + SETTLE_MS * 1000;
     while (!(calm = settled(&w)) && clock_us() < end && table->stalls == 0)
         supervise(&w);
     ok = calm;
