@@ -22,7 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "abi/module.h"
 #include "app/app.h"
 #include "app/worker_role.h"
 #include "base/clock.h"
@@ -31,8 +30,10 @@
 #include "ipc/spawn.h"
 #include "ipc/status.h"
 
-#define STUCK_GRACE_MS 5000 /* from SIGTERM to SIGKILL */
-#define STOP_GRACE_MS  1000 /* for workers to leave in order before PDEATHSIG ends them */
+#define STUCK_GRACE_MS 5000  /* from SIGTERM to SIGKILL */
+#define STOP_GRACE_MS  1000  /* for workers to leave in order before PDEATHSIG ends them */
+#define EXIT_GRACE_MS  10000 /* for a worker that serves no more to be gone */
+#define DRAIN_LOOK_MS  1000  /* between two looks at workers that leave */
 #define SMAPS_BYTES    16384
 
 struct prototype {
@@ -281,11 +282,12 @@ drain_worker(struct prototype *proto, struct process *p)
 
 /* ---- how many ---- */
 
-/* As scale.c wants to see a worker. */
+/* As scale.c wants to see a worker.  One that closed its lanes leaves, told to or not. */
 static struct scale_worker
 look_at(const struct prototype *proto, const struct process *p)
 {
     struct scale_worker w = {.state = SCALE_IDLE};
+    bool open = false;
 
     if (p->life.state == PROC_FORKED || p->life.state == PROC_CREATED) {
         w.state = SCALE_STARTING;
@@ -295,18 +297,20 @@ look_at(const struct prototype *proto, const struct process *p)
         struct lane_view v;
 
         nest_lane_view(proto->app.nest, p->index + i, &v);
+        open = open || v.open;
         w.held += v.busy;
         w.idle_since_ms = br_max(w.idle_since_ms, v.idle_since_ms);
     }
-    if (p->life.state != PROC_READY)
+    if (p->life.state != PROC_READY || !open)
         w.state = SCALE_DRAINING;
     else if (w.held > 0)
         w.state = SCALE_BUSY;
     return w;
 }
 
+/* *ret_serving: how many do not drain. */
 static struct scale_plan
-ask_scale(struct prototype *proto, struct process **by_row)
+ask_scale(struct prototype *proto, struct process **by_row, unsigned *ret_serving)
 {
     struct scale_worker rows[NEST_LANES];
     struct scale_view view = {.workers = rows,
@@ -318,7 +322,8 @@ ask_scale(struct prototype *proto, struct process **by_row)
 
     list_foreach (p, &proto->workers.all, link) {
         by_row[view.n_workers] = p;
-        rows[view.n_workers++] = look_at(proto, p);
+        rows[view.n_workers] = look_at(proto, p);
+        *ret_serving += rows[view.n_workers++].state != SCALE_DRAINING;
     }
     return scale_decide(&proto->app.rules, &view);
 }
@@ -360,18 +365,48 @@ tell_ready(struct prototype *proto)
 }
 
 static void
+on_patience(struct timer *t)
+{
+    struct process *p = container_of(t, struct process, timer);
+
+    br_log(LOG_WARN, "process %d serves no more but does not leave: killed", (int)p->pid);
+    syscall(SYS_pidfd_send_signal, p->child.pidfd, SIGKILL, NULL, 0);
+}
+
+/* Workers whose lanes are closed run exit functions and wait for threads: not for ever. */
+static void
+watch_leaving(struct prototype *proto)
+{
+    struct process *p;
+
+    list_foreach (p, &proto->workers.all, link) {
+        struct lane_view v;
+
+        nest_lane_view(proto->app.nest, p->index, &v);
+        if (look_at(proto, p).state != SCALE_DRAINING || v.open || timer_is_set(&p->timer))
+            continue;
+        timer_init(&p->timer, on_patience);
+        loop_timer(proto->task.loop, &p->timer, EXIT_GRACE_MS);
+    }
+}
+
+static void
 consider(struct prototype *proto)
 {
     struct process *by_row[NEST_LANES];
-    struct scale_plan plan = ask_scale(proto, by_row);
+    unsigned serving = 0;
+    struct scale_plan plan = ask_scale(proto, by_row, &serving);
 
     if (loop_stopped(proto->task.loop))
         return;
     if (plan.retire >= 0)
         drain_worker(proto, by_row[plan.retire]);
+    watch_leaving(proto);
     start_some(proto, plan.start);
     tell_ready(proto);
-    nest_want_bell(proto->app.nest, proto->workers.n < proto->app.rules.max);
+    nest_want_bell(proto->app.nest, serving + plan.start < proto->app.rules.max);
+    if (serving < proto->workers.n && plan.look_ms < 0)
+        plan.look_ms = clock_ms() + DRAIN_LOOK_MS;
     if (plan.look_ms >= 0)
         timer_set(loop_timers(proto->task.loop), &proto->look, plan.look_ms);
     if (proto->draining && proto->workers.n == 0 && plan.start == 0)
@@ -734,7 +769,7 @@ int
 app_runtime_run(const struct guest_ops *guest, void *ctx)
 {
     struct prototype *proto = calloc(1, sizeof(*proto));
-    const char *given = getenv(MODULE_HERITAGE);
+    const char *given = getenv(RUNTIME_HERITAGE);
     char *heritage = given ? strdup(given) : NULL; /* the title is written over the environment */
     struct br_err err = BR_ERR_NONE;
     int rc;
@@ -751,7 +786,7 @@ app_runtime_run(const struct guest_ops *guest, void *ctx)
     timer_init(&proto->look, on_look);
     timer_init(&proto->grace, on_grace);
 
-    unsetenv(MODULE_HERITAGE);
+    unsetenv(RUNTIME_HERITAGE);
     rc = spawn_inherit(heritage, &role, &proto->task, &proto->self, &err);
     free(heritage);
     if (rc < 0) {

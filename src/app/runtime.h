@@ -32,6 +32,9 @@ struct guest_ops {
     struct exchange_ops lock; /* the guest's global lock; both NULL when it has none */
 };
 
+/* The environment variable that app_runtime_run reads and removes. */
+#define RUNTIME_HERITAGE "BROOD_HERITAGE"
+
 /* The exit code of the prototype.  Never returns in a worker. */
 int app_runtime_run(const struct guest_ops *guest, void *ctx);
 

@@ -73,12 +73,20 @@ static const struct msg_handler handlers[] = {
 };
 
 static void
+ring(const struct app *app)
+{
+    uint64_t one = 1;
+    ssize_t n br_unused = write(app->bell, &one, sizeof(one)); /* full: it rings already */
+}
+
+static void
 lanes_close(struct worker *w)
 {
     for (unsigned i = 0; i < w->app->threads; i++) {
         if (w->exchanges[i].lane)
             lane_close(w->exchanges[i].lane);
     }
+    ring(w->app); /* perhaps another one is needed before this process is gone */
 }
 
 static int
@@ -226,13 +234,11 @@ void
 worker_took(struct worker *w)
 {
     const struct app *app = w->app;
-    uint64_t one = 1;
 
     if (app->rules.spare == 0 || app->rules.max <= app->rules.spare || !nest_bell_wanted(app->nest))
         return;
-    if (count_idle(app) < app->rules.spare) {
-        ssize_t n br_unused = write(app->bell, &one, sizeof(one)); /* full: it rings already */
-    }
+    if (count_idle(app) < app->rules.spare)
+        ring(app);
 }
 
 struct body_wait {

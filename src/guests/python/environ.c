@@ -240,7 +240,10 @@ make_key(struct slice name)
     return key;
 }
 
-/* The key of a name that has no number; a new reference. */
+/*
+ * The key of a name that has no number; a new reference.  Not interned: clients choose these names,
+ * and some versions never let go of an interned str.
+ */
 static PyObject *
 other_key(struct environ *e, struct slice name)
 {
@@ -259,7 +262,6 @@ other_key(struct environ *e, struct slice name)
     key = make_key(name);
     if (!key)
         return NULL;
-    PyUnicode_InternInPlace(&key);
     Py_XDECREF(e->names[hash].key);
     Py_INCREF(key);
     e->names[hash].key = key;

@@ -177,6 +177,21 @@ find_application(struct guest *g, PyObject *module, const struct launch *card, s
     return 0;
 }
 
+/* os.environ is a copy of its own: programs that the application starts shall not see this. */
+static void
+forget_heritage(void)
+{
+    PyObject *os = PyImport_ImportModule("os");
+    PyObject *environ = os ? PyObject_GetAttrString(os, "environ") : NULL;
+    PyObject *old =
+        environ ? PyObject_CallMethod(environ, "pop", "sO", RUNTIME_HERITAGE, Py_None) : NULL;
+
+    Py_XDECREF(old);
+    Py_XDECREF(environ);
+    Py_XDECREF(os);
+    PyErr_Clear();
+}
+
 static int
 guest_load(void *ctx, const struct launch *card, struct br_err *err)
 {
@@ -185,6 +200,7 @@ guest_load(void *ctx, const struct launch *card, struct br_err *err)
     PyObject *module;
     int rc;
 
+    forget_heritage();
     snprintf(what, sizeof(what), "cannot import Python module \"%s\"", name);
     if (extend_path(card) < 0)
         return fail_python(err, what);

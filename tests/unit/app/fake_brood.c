@@ -257,7 +257,7 @@ make_card(const struct pair *pairs)
     if (preload) {
         snprintf(text, sizeof(text), "LD_PRELOAD=%s", preload);
         launch_put(&b, "environment", slice_cstr(text));
-        launch_put(&b, "environment", SLICE("ASAN_OPTIONS=detect_leaks=0"));
+        launch_put(&b, "environment", SLICE("ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=1"));
     }
     assert_int_equal(launch_end(&b, &fd), 0);
     return fd;

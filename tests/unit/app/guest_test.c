@@ -621,7 +621,7 @@ directory_environment_and_streams_are_the_cards(void **state)
     char *out, *errors;
 
     (void)state;
-    snprintf(wanted, sizeof(wanted), "%s blue", directory);
+    snprintf(wanted, sizeof(wanted), "%s blueFalse", directory);
     expect(f, "/", 200, wanted);
     out = contents("out.log");
     errors = contents("err.log");
@@ -790,6 +790,26 @@ a_worker_ends_after_its_number_of_requests(void **state)
         snprintf(first, sizeof(first), "%s", answer_body(a));
         answer_free(a);
     }
+    fake_free(f);
+}
+
+static void
+a_worker_that_cannot_end_is_replaced_and_killed(void **state)
+{
+    static const struct pair once[] = {
+        {"max", "1"}, {"spare", "1"}, {"requests", "1"}, {NULL, NULL}};
+    struct fake *f = start("lingering", once);
+    struct answer *a = fake_get(f, "/");
+    pid_t pid = atoi(answer_body(a));
+
+    (void)state;
+    answer_free(a);
+    a = fake_get(f, "/"); /* the next one is there before the first is gone */
+    assert_int_equal(a->status, 200);
+    assert_int_equal(kill(pid, 0), 0);
+    answer_free(a);
+    while (kill(pid, 0) == 0)
+        fake_turn(f, 100);
     fake_free(f);
 }
 
@@ -970,6 +990,7 @@ main(int argc, char **argv)
         cmocka_unit_test(threads_serve_at_once_and_end_together),
         cmocka_unit_test(a_killed_worker_leaves_an_orphan_and_is_replaced),
         cmocka_unit_test(a_worker_ends_after_its_number_of_requests),
+        cmocka_unit_test(a_worker_that_cannot_end_is_replaced_and_killed),
         cmocka_unit_test(a_drain_finishes_what_waits_and_runs_exit_functions),
         cmocka_unit_test(stop_does_not_wait_for_the_application),
         cmocka_unit_test(a_stuck_worker_is_ended),

@@ -327,7 +327,13 @@ def streams(environ, start_response):
     print("to stderr", file=sys.stderr, flush=True)
     environ["wsgi.errors"].write("to wsgi.errors\n")
     environ["wsgi.errors"].flush()
-    return text(start_response, os.getcwd() + " " + os.environ.get("COLOUR", "none"))
+    return text(start_response, os.getcwd() + " " + os.environ.get("COLOUR", "none") + str("BROOD_HERITAGE" in os.environ))
+
+
+def lingering(environ, start_response):
+    """A thread that never ends keeps the interpreter from ending."""
+    threading.Thread(target=time.sleep, args=(3600,)).start()
+    return text(start_response, "%d" % os.getpid())
 
 
 async def coroutine(scope, receive, send):
