@@ -25,6 +25,7 @@ struct call {
     struct app_queue *queue;
     struct app_link *at; /* where it was sent, NULL while it waits */
     uint32_t slot;
+    int64_t since_ms;    /* when it came to the queue */
     struct slice target; /* name of the application's target, or empty */
     struct timer timer;  /* limits.timeout */
     struct timer eof;    /* its client closed one half: perhaps gone */

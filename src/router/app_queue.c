@@ -21,10 +21,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/response.h"
 #include "ipc/dispatch.h"
 #include "ipc/status.h"
+#include "process/restart.h"
 #include "router/action.h"
 #include "router/router.h"
 
@@ -268,6 +270,7 @@ app_queue_serve(struct app_queue *q, struct transaction *tx, struct slice target
     call->tx = tx;
     call->queue = q;
     call->target = target;
+    call->since_ms = clock_ms();
     list_init(&call->link);
     timer_init(&call->timer, on_timer);
     tx->call = call;
@@ -335,6 +338,7 @@ app_queue_open(struct router *router, const struct msg_nest *m, int nest_fd, int
     }
     list_add(&q->links, &at->link);
     q->ready = at;
+    q->has_worked = true;
     app_queue_pump(q);
     return 0;
 }
@@ -373,8 +377,13 @@ app_queue_failed(struct router *router, uint32_t launch)
     if (q == NULL || q->ready != NULL)
         return;
     /* Only those that wait now: an answer may let a connection's next request in. */
-    for (unsigned n = q->n_line; n > 0; n--)
-        fail(list_first(&q->line, struct call, link), "the application cannot start");
+    for (unsigned n = q->n_line; n > 0; n--) {
+        struct call *call = list_first(&q->line, struct call, link);
+
+        if (q->has_worked && clock_ms() - call->since_ms < RESTART_DELAY_MAX_MS)
+            return; /* nor have those behind it waited longer */
+        fail(call, "the application cannot start");
+    }
 }
 
 void

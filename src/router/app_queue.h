@@ -22,6 +22,7 @@ struct app_queue {
     char name[128];         /* for the log */
     struct list links;      /* instances, newest first */
     struct app_link *ready; /* the newest that lives, or NULL */
+    bool has_worked;        /* an instance was ready once */
     struct list line;
     unsigned n_line;
     unsigned active; /* calls, waiting ones included */
@@ -42,7 +43,10 @@ int app_queue_open(struct router *router, const struct msg_nest *m, int nest_fd,
                    struct br_err *err);
 /* Its prototype is reaped. */
 void app_queue_gone(struct router *router, uint32_t launch, uint32_t instance);
-/* It could not start: nobody waits in vain. */
+/*
+ * It could not start: nobody waits in vain.  One that has worked before gets the time of the
+ * longest pause between two starts to come back.
+ */
 void app_queue_failed(struct router *router, uint32_t launch);
 
 /* All instances; no request is under way any more. */

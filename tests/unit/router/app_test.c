@@ -317,6 +317,31 @@ an_application_that_cannot_start_fails_those_who_wait(void **state)
 }
 
 static void
+one_that_has_worked_is_waited_for(void **state)
+{
+    struct service *s = *state;
+    const struct msg_failed failed = {.process = {.role = ROLE_PROTOTYPE, .launch = LAUNCH},
+                                      .rc = -1};
+    struct wire_request w;
+    struct claim claim;
+    struct client c;
+
+    configure_app(s);
+    service_app(s, LAUNCH, 1);
+    service_until(s, app_queue_link(service_router(s), LAUNCH, 1) != NULL);
+    service_tell_gone(s, LAUNCH, 1);
+    service_until(s, app_queue_link(service_router(s), LAUNCH, 1) == NULL);
+    service_app_leave(s);
+    send_get(s, &c, "/");
+    service_until(s, service_router(s)->server.counters.active == 1);
+    assert_int_equal(channel_send(s->main_end, MSG_PROCESS_FAILED, &failed, NULL, 0, 0, 0), 0);
+    service_app(s, LAUNCH, 2); /* on the same line: after the failure */
+    app_take(s, &claim, &w);
+    app_answer(s, &claim, 200, NULL, NULL, "");
+    assert_int_equal(status_and_close(s, &c), 200);
+}
+
+static void
 a_client_that_leaves_the_line_is_never_run(void **state)
 {
     struct service *s = *state;
@@ -675,6 +700,7 @@ main(void)
         TEST(a_client_that_reads_nothing_holds_the_lane_not_memory),
         TEST(requests_wait_until_an_instance_is_ready),
         TEST(an_application_that_cannot_start_fails_those_who_wait),
+        TEST(one_that_has_worked_is_waited_for),
         TEST(a_client_that_leaves_the_line_is_never_run),
         TEST(half_a_close_is_a_close_once_the_request_has_waited),
         TEST(a_request_that_was_not_entered_goes_to_another_worker),
