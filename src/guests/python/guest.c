@@ -182,12 +182,11 @@ static void
 forget_heritage(void)
 {
     PyObject *os = PyImport_ImportModule("os");
-    PyObject *environ = os ? PyObject_GetAttrString(os, "environ") : NULL;
-    PyObject *old =
-        environ ? PyObject_CallMethod(environ, "pop", "sO", RUNTIME_HERITAGE, Py_None) : NULL;
+    PyObject *env = os ? PyObject_GetAttrString(os, "environ") : NULL;
+    PyObject *old = env ? PyObject_CallMethod(env, "pop", "sO", RUNTIME_HERITAGE, Py_None) : NULL;
 
     Py_XDECREF(old);
-    Py_XDECREF(environ);
+    Py_XDECREF(env);
     Py_XDECREF(os);
     PyErr_Clear();
 }
