@@ -59,6 +59,7 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     limits = http_limits_default;
     limits.server = SLICE("brood/bench");
+    limits.chunked_transform = true;
     h1_server_init(&server, loop, &ops);
     if (listener_start(&listener, loop, fd, 64, on_accept, NULL) < 0)
         return 1;

@@ -188,16 +188,11 @@ stream_watch(struct stream *s)
 void
 stream_again(struct stream *s)
 {
-    /*
-     * A changed registration is examined afresh, and an idle socket is writable.  EPOLLPRI is only
-     * there to be a change; nobody sends urgent data, and who does is not hurt.
-     */
-    uint32_t events = (s->watch.events | EPOLLOUT) ^ EPOLLPRI;
-
+    /* An edge-triggered registration that is made anew is examined afresh: an idle socket is
+     * writable. */
+    s->watch.events |= EPOLLOUT;
     if (s->watched)
-        (void)loop_mod(s->loop, &s->watch, events);
-    else
-        s->watch.events = events;
+        (void)loop_mod(s->loop, &s->watch, s->watch.events);
 }
 
 static void

@@ -1054,11 +1054,15 @@ a_refused_client_may_linger_for_so_long(void **state)
 {
     struct wire *w = given(state);
 
-    w->limits.linger_ms = 5;
+    w->limits.linger_ms = 60000;
     say(w, "bad\r\n\r\n");
     assert_string_equal(wire_story(w), "400 | close"); /* the half that the server closed */
     assert_false(w->gone);
+    w->limits.linger_ms = 5;
+    wire_connect(w);
+    say(w, "bad\r\n\r\n");
     wire_wait_gone(w);
+    assert_string_equal(wire_story(w), "400 | close");
 }
 
 static void
