@@ -4,7 +4,7 @@
  *   main ==line== prototype ==line== worker (a line each)      router ==line== prototype
  *                 |  bell (eventfd): "requests wait and no lane is idle"
  *                 |  pidfd of each worker: nest_bury, CHANNEL_CLOSE to routers, another one perhaps
- *                 `- consider(): what scale.c decides is done here, after every event
+ *                 `- prototype_consider: what scale.c decides is done here, after every event
  *
  * READY is sent only when the first workers are: a configuration change that was answered really
  * runs.  The guest's global lock is let go while this loop waits, so that threads which the
@@ -25,8 +25,9 @@
 #include "base/log.h"
 #include "nest/lane.h"
 
-#define STOP_GRACE_MS 1000 /* for workers to leave in order before PDEATHSIG ends them */
-#define DRAIN_LOOK_MS 1000 /* between two looks at workers that leave */
+#define STOP_GRACE_MS  1000 /* for workers to leave in order before PDEATHSIG ends them */
+#define DRAIN_LOOK_MS  1000 /* between two looks at workers that leave */
+#define SPAWN_RETRY_MS 1000 /* after a fork that failed */
 
 void
 prototype_give_up(struct prototype *proto, const struct br_err *err)
@@ -71,8 +72,7 @@ start_some(struct prototype *proto, unsigned n)
             return;
         }
         br_log(LOG_ERROR, "\"%s\": %s", proto->app.name, err.text);
-        restart_after(RESPAWN_ALWAYS, &proto->deaths, 0);
-        proto->hold_until_ms = clock_ms() + 1000;
+        proto->hold_until_ms = clock_ms() + SPAWN_RETRY_MS;
         return;
     }
 }
