@@ -25,7 +25,7 @@ variant() {
     states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.log)
     depth=$(sed -n 's/.*depth reached \([0-9]*\).*/\1/p' pan.log)
     errors=$(sed -n 's/.*errors: \([0-9]*\).*/\1/p' pan.log)
-    found=$(sed -n 's/^pan:1: \(.*\) (at depth.*/\1/p' pan.log | sed 's/||/or/g')
+    found=$(sed -n 's/^pan:1: \(.*\) (at depth.*/\1/p' pan.log | sed 's/||/ or /g')
     if grep -q -e 'max search depth' -e 'reached memory' -e 'Search not completed' pan.log; then
         [ "${errors:-0}" != 0 ] || errors=
     fi
