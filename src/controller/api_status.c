@@ -92,6 +92,7 @@ add_worker(struct api_call *call, struct json *array, const struct status_worker
     add_int(call, object, SLICE("pid"), (uint64_t)w->pid);
     json_add(object, SLICE("state"), api_text(call, worker_state_name(w->state)));
     add_int(call, object, SLICE("requests"), w->requests);
+    add_int(call, object, SLICE("start_ms"), w->start_us / 1000);
     memory = add_object(call, object, SLICE("memory"));
     add_int(call, memory, SLICE("private"), w->private_bytes);
     add_int(call, memory, SLICE("shared"), w->shared_bytes);

@@ -113,7 +113,7 @@ undo(struct apply *a)
     routers_abort(&a->routers);
     for (size_t i = 0; i < a->plan.n; i++)
         if (a->asks[i].sent)
-            ask_take_back(&a->asks[i]);
+            ask_take_back(&a->asks[i], a->current->leave_open);
 }
 
 /* A step before the commit failed; a->fault.err says why. */

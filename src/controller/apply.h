@@ -49,6 +49,7 @@ struct change {
     struct generation *next; /* made by change_init: parse into its arena */
     struct slice restart;    /* an application to start anew, or SLICE_NONE */
     bool keep;               /* write it to disk */
+    bool leave_open;         /* if it fails, close no listener: it comes again */
     enum change_state state;
 };
 

@@ -124,12 +124,12 @@ ask_close(struct task *task, const struct plan_step *step)
 }
 
 void
-ask_take_back(const struct ask *ask)
+ask_take_back(const struct ask *ask, bool leave_open)
 {
     const struct msg_launch order = {.launch = ask->launch};
 
     if (ask->step->verb == PLAN_APP_START)
         parent_tell(ask->task, MSG_PROCESS_STOP, &order);
-    else if (ask->step->verb != PLAN_LISTENER_KEEP)
+    else if (ask->step->verb != PLAN_LISTENER_KEEP && !leave_open)
         ask_close(ask->task, ask->step);
 }

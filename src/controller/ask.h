@@ -22,8 +22,8 @@ struct ask {
 
 /* OPEN a listener or a log, PROCESS_START an application.  0, or -errno and err says why. */
 int ask_send(struct ask *ask);
-/* Undo it, answered or not: the line keeps the order. */
-void ask_take_back(const struct ask *ask);
+/* Undo it, answered or not: the line keeps the order.  leave_open: but for listeners and logs. */
+void ask_take_back(const struct ask *ask, bool leave_open);
 
 /* CLOSE the listener or the log of that step. */
 void ask_close(struct task *task, const struct plan_step *step);

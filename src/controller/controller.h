@@ -10,6 +10,8 @@
 #include "event/listener.h"
 #include "http/h1_conn.h"
 
+struct boot;
+
 struct controller {
     struct task *task;
     struct apply apply;
@@ -26,12 +28,15 @@ struct controller {
     int listen_fd;
     uid_t control_uid; /* who may connect beside root, where no file's mode says it */
 
-    /* Boot: what main hands over. */
+    /* Boot: what main hands over, and how far it is. */
     bool has_modules;
     bool has_stored;
     bool booted;
-    char *stored; /* text, or NULL: nothing was kept */
+    uint32_t restarts; /* controllers before this one */
+    char *stored;      /* text, or NULL: nothing was kept */
     size_t stored_n;
+    struct boot *booting; /* one that waits to be tried again, or NULL */
+    void (*on_booted)(struct controller *c);
 };
 
 #endif

@@ -20,34 +20,20 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/conf_store.h"
-#include "conf/generation.h"
+#include "conf/json.h"
 #include "controller/api.h"
+#include "controller/boot.h"
 #include "controller/controller.h"
-#include "controller/parent.h"
 #include "controller/numbers.h"
+#include "controller/parent.h"
 #include "process/process.h"
 
 #define CONTROL_BATCH        16
 #define MODULES_BYTES_MAX    (1024u * 1024)
 #define OPEN_WAIT_MS         30000
-#define STATUS_WAIT_MS       5000
-#define NUMBERS_A_LIFE       1000000 /* generations and launches that one controller may count */
 #define CONTROL_BODY_MAX     (64u * 1024 * 1024)
 #define CONTROL_HEAD_WAIT_MS 300000
 #define CONTROL_WAIT_MS      60000
-
-/* The configuration of a fresh instance. */
-static const char default_conf[] = "{\"listeners\":{},\"routes\":[],\"applications\":{}}";
-
-static const struct change_ops boot_ops;
-
-struct boot {
-    struct change change;
-    struct controller *controller;
-    struct slice text;
-    char *owned; /* text, when it is on the heap */
-    bool is_default;
-};
 
 /* For abstract control sockets; for all others the kernel compares with the file's mode and owner.
  */
@@ -128,143 +114,11 @@ open_control(struct controller *c)
     }
 }
 
-/* Apply a text that the API did not bring: the stored one (owned, taken), or the default. */
-static void
-boot_with(struct controller *c, struct slice text, char *owned)
-{
-    struct boot *boot = calloc(1, sizeof(*boot));
-
-    if (boot == NULL)
-        abort();
-    boot->controller = c;
-    boot->text = text;
-    boot->owned = owned;
-    boot->is_default = owned == NULL;
-    change_init(&c->apply, &boot->change, &boot_ops);
-    boot->change.keep = false;
-    apply_submit(&c->apply, &boot->change);
-}
-
-static void
-boot_free(struct boot *boot)
-{
-    change_done(&boot->change);
-    free(boot->owned);
-    free(boot);
-}
-
-/* Where its text came from, for the log. */
-static const char *
-boot_source(const struct boot *boot)
-{
-    if (boot->is_default)
-        return "of a fresh instance";
-    return boot->controller->task->settings->config_path == NULL ? "kept from last time"
-                                                                 : "in the file of --config";
-}
-
-/* After a boot change: the default one if it failed, else the control socket. */
-static void
-boot_next(struct boot *boot, const char *why)
-{
-    struct controller *c = boot->controller;
-    bool again = why != NULL && !boot->is_default && c->apply.live.generation == NULL;
-
-    if (why != NULL)
-        br_log(LOG_ALERT, "the configuration %s cannot be applied: %s", boot_source(boot), why);
-    boot_free(boot);
-    if (again)
-        boot_with(c, SLICE(default_conf), NULL);
-    else if (!c->booted)
-        open_control(c);
-}
-
-static const struct json *
-propose_boot(struct change *change, const struct generation *live br_unused)
-{
-    struct boot *boot = container_of(change, struct boot, change);
-    struct br_err err = BR_ERR_NONE;
-    struct json_place place;
-    struct json *tree;
-    size_t offset = 0;
-    int rc = json_parse(&change->next->arena, boot->text, &tree, &offset, &err);
-
-    if (rc < 0) {
-        if (rc == -EBADMSG && json_locate(boot->text, offset, &place))
-            br_fail(&err, rc, "line %u, column %u", place.line, place.column);
-        boot_next(boot, err.text);
-        return NULL;
-    }
-    return tree;
-}
-
-static void
-boot_over(struct change *change, enum change_outcome outcome, const struct conf_fault *fault)
-{
-    struct boot *boot = container_of(change, struct boot, change);
-
-    if (loop_stopped(boot->controller->task->loop)) {
-        boot_free(boot);
-        return;
-    }
-    boot_next(boot, outcome == CHANGE_APPLIED ? NULL : fault->err.text);
-}
-
-static const struct change_ops boot_ops = {.propose = propose_boot, .over = boot_over};
-
-static void
-boot(struct controller *c)
-{
-    char *text = c->stored;
-
-    c->stored = NULL;
-    if (text != NULL)
-        boot_with(c, slice_make(text, c->stored_n), text);
-    else
-        boot_with(c, SLICE(default_conf), NULL);
-}
-
-/* What main says it runs: applications of an earlier controller, and how many there were. */
-static void
-look_back(struct controller *c, const struct message *m)
-{
-    const struct status_process *rows;
-    char *text = NULL;
-    size_t size;
-    uint32_t n;
-
-    if (numbers_read(m, &text, &size) < 0)
-        return;
-    rows = numbers_processes(text, size, &n);
-    for (uint32_t i = 0; rows != NULL && i < n; i++) {
-        if (rows[i].role == ROLE_PROTOTYPE)
-            apply_adopt(&c->apply, rows[i].launch);
-        else if (rows[i].role == ROLE_CONTROLLER)
-            apply_count_from(&c->apply, rows[i].restarts * NUMBERS_A_LIFE);
-    }
-    free(text);
-}
-
-static void
-on_main_status(struct task *task br_unused, void *arg, struct message *m, int rc)
-{
-    struct controller *c = arg;
-
-    if (rc == 0)
-        look_back(c, m);
-    boot(c);
-}
-
 static void
 boot_when_told(struct controller *c)
 {
-    const struct msg_none question = {0};
-
-    if (!c->has_modules || !c->has_stored)
-        return;
-    if (parent_ask(c->task, MSG_STATUS_ASK, &question, NULL, 0, STATUS_WAIT_MS, on_main_status, c) <
-        0)
-        boot(c);
+    if (c->has_modules && c->has_stored)
+        boot_begin(c);
 }
 
 static struct slice
@@ -347,7 +201,7 @@ on_stored(struct task *task, struct channel *ch br_unused, struct message *m)
         c->has_stored = true;
         boot_when_told(c);
     } else if (text != NULL) {
-        boot(c); /* main read it again: a reload */
+        boot_stored(c); /* main read it again: a reload */
     }
 }
 
@@ -424,6 +278,7 @@ controller_setup(struct task *task, struct process *process br_unused, struct br
         return br_fail(err, -ENOMEM, "controller");
     c->task = task;
     c->listen_fd = -1;
+    c->on_booted = open_control;
     c->control_uid = control_uid(task->settings);
     c->limits = control_limits(task->settings);
     arena_init(&c->modules_arena, 0);
@@ -441,6 +296,7 @@ controller_free(struct controller *c)
         listener_stop(&c->listener);
     fd_close(&c->listen_fd);
     numbers_finish(&c->asking);
+    boot_done(c);
     apply_done(&c->apply);
     h1_server_close(&c->http);
     arena_done(&c->modules_arena);

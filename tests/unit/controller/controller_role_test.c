@@ -198,6 +198,22 @@ one_that_cannot_be_applied_is_reported_and_the_default_is_served(void **state)
 }
 
 static void
+what_fails_after_another_controller_is_tried_again_and_nothing_is_closed(void **state)
+{
+    (void)state;
+    peers.restarts = 1;
+    peers.refuse = "START 1000001";
+    boot("{\"listeners\":{\"*:81\":{\"pass\":\"applications/a\"}},"
+         "\"applications\":{\"a\":{\"type\":\"python\",\"module\":\"m\"}}}");
+    for (int turn = 0; turn < 400 && !peers_told(&peers, "OPEN control"); turn++)
+        loop_once(peers.task.loop, 5);
+    assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; START 1000001; STOP 1000001; "
+                                     "OPEN *:81; START 1000002; PREPARE0 1000002; "
+                                     "COMMIT0 1000002; OPEN control; ");
+    assert_false(logged("[alert]"));
+}
+
+static void
 changes_are_made_by_put_post_and_delete(void **state)
 {
     (void)state;
@@ -398,6 +414,7 @@ main(void)
         A_TEST(a_stored_configuration_is_applied_but_not_saved_again),
         A_TEST(a_damaged_one_is_reported_and_the_default_is_served),
         A_TEST(one_that_cannot_be_applied_is_reported_and_the_default_is_served),
+        A_TEST(what_fails_after_another_controller_is_tried_again_and_nothing_is_closed),
         A_TEST(changes_are_made_by_put_post_and_delete),
         A_TEST(what_cannot_be_done_changes_nothing),
         A_TEST(what_cannot_be_read_is_answered_in_json),

@@ -80,7 +80,10 @@ status_answers(struct channel *ch, struct message *m, const void *p, size_t n)
 static void
 peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool refused)
 {
-    static const struct status_main nothing;
+    const struct {
+        struct status_main head;
+        struct status_process controller;
+    } status = {{.n_processes = 1}, {.role = ROLE_CONTROLLER, .restarts = p->restarts}};
     const struct msg_launch *launch = m->payload;
     const struct msg_open *open = m->payload;
     const struct msg_result opened = {0};
@@ -96,7 +99,7 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
         }
         break;
     case MSG_STATUS_ASK:
-        status_answers(ch, m, &nothing, sizeof(nothing));
+        status_answers(ch, m, &status, sizeof(status));
         break;
     case MSG_SAVE:
     case MSG_KEEP:

@@ -23,6 +23,7 @@ struct peers {
     char story[16384];
     const char *refuse;         /* a noted message that is refused, or NULL */
     const char *ignore;         /* one that is never answered, or NULL */
+    uint32_t restarts;          /* of the controller, as main counts them */
     struct sockaddr_un control; /* where OPEN_CONTROL listens */
     socklen_t control_len;
 };

@@ -1,0 +1,16 @@
+/*
+ * boot.h - the first configuration of a controller: the stored one, else the default one.
+ */
+#ifndef CONTROLLER_BOOT_H
+#define CONTROLLER_BOOT_H
+
+struct controller;
+
+/* Look at what runs already, then boot_stored.  c->on_booted is called whatever comes of it. */
+void boot_begin(struct controller *c);
+/* Apply c->stored (taken), NULL: the default; also when main has read it again. */
+void boot_stored(struct controller *c);
+/* For the end of the process. */
+void boot_done(struct controller *c);
+
+#endif
