@@ -35,7 +35,7 @@ struct head {
 };
 
 struct queued {
-    struct list link;
+    struct queued *next;
     struct head head;
     unsigned n_fds;
     int fds[MSG_FDS_MAX];
@@ -50,7 +50,8 @@ struct channel {
     struct peer peer;
     const struct channel_ops *ops;
     void *owner;
-    struct list queue;
+    struct queued *first; /* of the queue, and its last one's next */
+    struct queued **end;
     unsigned n_queued;
     unsigned busy; /* calls of deliver on the stack */
     bool gone;     /* on_gone was called, or will not be */
@@ -107,7 +108,7 @@ channel_new(struct loop *loop, int fd, enum role_id self, const struct peer *pee
     ch->peer = *peer;
     ch->ops = ops;
     ch->owner = owner;
-    list_init(&ch->queue);
+    ch->end = &ch->first;
     return ch;
 }
 
@@ -118,16 +119,23 @@ free_memory(void *arg)
 }
 
 static void
+drop_first(struct channel *ch)
+{
+    struct queued *q = ch->first;
+
+    ch->first = q->next;
+    if (ch->first == NULL)
+        ch->end = &ch->first;
+    ch->n_queued--;
+    close_all(q->fds, q->n_fds);
+    free(q);
+}
+
+static void
 drop_queue(struct channel *ch)
 {
-    struct queued *q, *next;
-
-    list_foreach_safe (q, next, &ch->queue, link) {
-        list_del(&q->link);
-        close_all(q->fds, q->n_fds);
-        free(q);
-    }
-    ch->n_queued = 0;
+    while (ch->first != NULL)
+        drop_first(ch);
 }
 
 void
@@ -250,7 +258,9 @@ enqueue(struct channel *ch, const struct head *head, const void *payload, int *f
     for (unsigned i = 0; i < n_fds; i++)
         q->fds[i] = fd_take(&fds[i]);
     memcpy(q->payload, payload, size);
-    list_add_tail(&ch->queue, &q->link);
+    q->next = NULL;
+    *ch->end = q;
+    ch->end = &q->next;
     ch->n_queued++;
     if (ch->loop != NULL)
         loop_mod(ch->loop, &ch->watch, EPOLLIN | EPOLLOUT);
@@ -289,22 +299,17 @@ channel_send(struct channel *ch, enum msg_type type, const void *payload, int *f
 static int
 flush(struct channel *ch)
 {
-    struct queued *q, *next;
     int rc = 0;
 
-    list_foreach_safe (q, next, &ch->queue, link) {
+    while (ch->first != NULL && rc == 0) {
+        const struct queued *q = ch->first;
+
         rc = transmit(ch->fd, &q->head, q->payload, q->fds, q->n_fds);
         if (rc == -EAGAIN)
             return rc;
-        list_del(&q->link);
-        ch->n_queued--;
-        close_all(q->fds, q->n_fds);
-        free(q);
-        if (rc < 0)
-            break;
+        drop_first(ch);
     }
-    if (rc < 0)
-        drop_queue(ch); /* the reader will see the end as well */
+    drop_queue(ch); /* after an error, of which the reader will see the end as well */
     if (ch->loop != NULL)
         loop_mod(ch->loop, &ch->watch, EPOLLIN);
     return rc < 0 ? -EPIPE : 0;
@@ -451,11 +456,10 @@ end(struct channel *ch)
     ch->ops->on_gone(ch);
 }
 
-/* Up to most messages.  How many there were, or -EPIPE.  May free the channel's memory. */
+/* Up to most messages.  How many there were, or -EPIPE: then the channel's memory may be gone. */
 static int
 deliver(struct channel *ch, int most)
 {
-    bool free_now;
     int n = 0, rc = 1;
 
     ch->busy++;
@@ -467,11 +471,11 @@ deliver(struct channel *ch, int most)
     if (rc < 0)
         end(ch);
     ch->busy--;
-    rc = rc < 0 || ch->gone ? -EPIPE : n;
-    free_now = ch->freed && ch->loop == NULL && ch->busy == 0;
-    if (free_now)
+    if (!ch->gone)
+        return n;
+    if (ch->freed && ch->loop == NULL && ch->busy == 0)
         free(ch);
-    return rc;
+    return -EPIPE;
 }
 
 static void

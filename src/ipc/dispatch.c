@@ -29,7 +29,7 @@ struct line {
 };
 
 struct await {
-    struct list link;
+    struct await *next;
     struct dispatch *d;
     struct channel *ch;
     uint32_t serial;
@@ -42,7 +42,7 @@ struct await {
 struct dispatch {
     struct task *task;
     struct list lines;
-    struct list awaits;
+    struct await *awaits;
     uint32_t last_serial;
     unsigned walks;
 };
@@ -56,7 +56,6 @@ dispatch_new(struct task *task)
         return NULL;
     d->task = task;
     list_init(&d->lines);
-    list_init(&d->awaits);
     return d;
 }
 
@@ -138,7 +137,11 @@ dispatch_bind(struct channel *ch, struct channel **slot)
 static void
 await_free(struct await *a)
 {
-    list_del(&a->link);
+    struct await **at = &a->d->awaits;
+
+    while (*at != a)
+        at = &(*at)->next;
+    *at = a->next;
     loop_timer_cancel(a->d->task->loop, &a->deadline);
     free(a);
 }
@@ -154,23 +157,25 @@ await_end(struct await *a, struct message *m, int rc)
     fn(task, arg, m, rc);
 }
 
+static struct await *
+await_on(const struct dispatch *d, const struct channel *ch)
+{
+    struct await *a = d->awaits;
+
+    /* The analyzer takes it for possible that await_free leaves what it frees in the list. */
+    while (a != NULL && a->ch != ch) /* NOLINT(clang-analyzer-unix.Malloc) */
+        a = a->next;
+    return a;
+}
+
 /* Each call may forget or add others, so begin anew after every one. */
 static void
 fail_awaits(struct dispatch *d, const struct channel *ch)
 {
     struct await *a;
-    bool found;
 
-    do {
-        found = false;
-        list_foreach (a, &d->awaits, link) {
-            if (a->ch != ch)
-                continue;
-            found = true;
-            await_end(a, NULL, -EPIPE);
-            break;
-        }
-    } while (found);
+    while ((a = await_on(d, ch)) != NULL)
+        await_end(a, NULL, -EPIPE);
 }
 
 void
@@ -198,10 +203,11 @@ static void
 drop_all(struct dispatch *d, bool forked)
 {
     struct line *l, *next;
-    struct await *a, *next_await;
 
-    list_foreach_safe (a, next_await, &d->awaits, link) {
-        list_del(&a->link);
+    while (d->awaits != NULL) {
+        struct await *a = d->awaits;
+
+        d->awaits = a->next;
         if (!forked)
             loop_timer_cancel(d->task->loop, &a->deadline);
         free(a);
@@ -345,7 +351,8 @@ dispatch_ask(struct channel *ch, enum msg_type type, const void *payload, int *f
         free(a);
         return rc;
     }
-    list_add_tail(&d->awaits, &a->link);
+    a->next = d->awaits;
+    d->awaits = a;
     timer_init(&a->deadline, await_late);
     if (wait_ms >= 0)
         loop_timer(d->task->loop, &a->deadline, wait_ms);
@@ -357,9 +364,11 @@ dispatch_forget(struct dispatch *d, void *arg)
 {
     struct await *a, *next;
 
-    list_foreach_safe (a, next, &d->awaits, link)
+    for (a = d->awaits; a != NULL; a = next) {
+        next = a->next;
         if (a->arg == arg)
             await_free(a);
+    }
 }
 
 int
@@ -375,7 +384,7 @@ take_answer(struct dispatch *d, struct channel *ch, struct message *m)
 {
     struct await *a;
 
-    list_foreach (a, &d->awaits, link) {
+    for (a = d->awaits; a != NULL; a = a->next) {
         if (a->ch != ch || a->serial != m->reply_to)
             continue;
         if (m->type != a->reply && m->type != MSG_PROCESS_FAILED)

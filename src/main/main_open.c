@@ -125,7 +125,7 @@ want(struct main *m, const struct msg_open *order, pid_t pid, struct br_err *err
     if (o == NULL)
         return br_fail(err, -ENOMEM, "cannot open \"%s\"", order->name);
     *o = (struct opened){.kind = kind, .fd = -1, .backlog = order->value, .wanted_by = pid};
-    strcpy(o->name, order->name);
+    memcpy(o->name, order->name, sizeof(o->name));
     list_init(&o->link);
     rc = open_new(o, order->value, err);
     if (rc < 0) {

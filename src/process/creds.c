@@ -31,7 +31,7 @@ find_user(const char *user, struct creds *c, struct br_err *err)
         return br_fail(err, -ENOENT, "no user \"%s\"", user);
     if (pw == NULL)
         return br_fail(err, -errno, "cannot look up user \"%s\"", user);
-    strcpy(c->user, user);
+    memcpy(c->user, user, strlen(user) + 1);
     c->uid = pw->pw_uid;
     c->gid = pw->pw_gid;
     return 0;

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,9 +21,8 @@ logfile_parents(const char *path, struct br_err *err)
 {
     char part[PATH_MAX];
 
-    if (strlen(path) >= sizeof(part))
+    if (snprintf(part, sizeof(part), "%s", path) >= PATH_MAX)
         return br_fail(err, -ENAMETOOLONG, "path \"%s\"", path);
-    strcpy(part, path);
     for (char *p = part + 1; *p != '\0'; p++) {
         if (*p != '/')
             continue;

@@ -28,7 +28,7 @@ process_keep(struct process *p, const char *name, int fd)
         return -ENOSPC;
     }
     k = &p->keep[p->n_keep++];
-    strcpy(k->name, name);
+    memcpy(k->name, name, strlen(name) + 1);
     k->fd = fd;
     return 0;
 }

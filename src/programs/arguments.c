@@ -161,7 +161,7 @@ apply(struct arguments *args, const struct option *o, const char *text, struct b
 {
     if (o->take != NULL)
         return o->take(args, text, err);
-    if (*text == '\0')
+    if (text == NULL || *text == '\0')
         return wrong(err, "nothing given for", o->name);
     memcpy((char *)&args->settings + o->place, &text, sizeof(text));
     return 0;
