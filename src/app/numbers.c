@@ -65,6 +65,8 @@ describe_worker(const struct prototype *proto, const struct process *p, struct s
     *w = (struct status_worker){.pid = p->pid,
                                 .state = states[worker_look(proto, p).state],
                                 .age_ms = (uint64_t)(clock_ms() - p->forked_ms)};
+    if (p->ready_us != 0)
+        w->start_us = (uint64_t)(p->ready_us - p->fork_us);
     for (unsigned i = 0; i < proto->app.threads; i++) {
         struct lane_view v;
 

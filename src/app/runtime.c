@@ -144,6 +144,8 @@ on_ready(struct task *task, struct channel *ch, struct message *m br_unused)
         return;
     if (p->life.state != PROC_READY)
         lifecycle_move(&p->life, PROC_READY, "worker");
+    if (p->ready_us == 0)
+        p->ready_us = clock_us();
     if (proto->draining)
         worker_drain(proto, p);
     prototype_consider(proto);

@@ -59,21 +59,38 @@ take_head(struct h1_conn *c)
         req->minor = head->minor;
 }
 
-/* Answer for the owner, then close. */
-void
-h1_refuse(struct h1_conn *c, enum h1_result error)
+/* Answer for the owner, then close.  fault lives as long as the request. */
+static void
+refuse_because(struct h1_conn *c, enum h1_result error, const char *fault)
 {
     struct request *req = c->req;
 
     if (c->state == H1_HEAD)
         take_head(c);
     c->refused = true;
-    req->fault = h1_error_text(error);
+    req->fault = fault;
     h1_move(c, H1_HANDLER);
     if (c->server->ops->on_refused != NULL)
         c->server->ops->on_refused(req, h1_error_status(error));
     else
         response_error(req, h1_error_status(error));
+}
+
+void
+h1_refuse(struct h1_conn *c, enum h1_result error)
+{
+    refuse_because(c, error, h1_error_text(error));
+}
+
+/* The directory of bodies is full, gone, or not ours to write: say which and why. */
+static void
+refuse_to_store(struct h1_conn *c, int rc)
+{
+    struct request *req = c->req;
+    const char *why = arena_printf(&req->arena, "body could not be stored in \"%s\": %s",
+                                   req->limits->body_temp_path, strerror(-rc));
+
+    refuse_because(c, H1_BODY_STORE, why != NULL ? why : h1_error_text(H1_BODY_STORE));
 }
 
 static void
@@ -124,6 +141,7 @@ plan_body(struct h1_conn *c, const struct h1_framing *framing)
 {
     struct request *req = c->req;
     uint32_t room = c->in_room - c->in_at;
+    int rc;
 
     if (framing->chunked) {
         if (room < CHUNKED_ROOM)
@@ -132,11 +150,11 @@ plan_body(struct h1_conn *c, const struct h1_framing *framing)
         c->body = BODY_CHUNKED;
     } else if (framing->length <= room) {
         c->body = BODY_IN_PLACE;
-    } else if (body_expect(&req->body, framing->length, req->limits) == 0) {
-        c->body = BODY_COUNTED;
-    } else {
-        h1_refuse(c, H1_BODY_STORE);
+    } else if ((rc = body_expect(&req->body, framing->length, req->limits)) < 0) {
+        refuse_to_store(c, rc);
         return;
+    } else {
+        c->body = BODY_COUNTED;
     }
     c->body_left = framing->length;
     h1_move(c, H1_BODY);
@@ -201,6 +219,7 @@ body_counted(struct h1_conn *c)
 {
     struct request *req = c->req;
     struct slice piece = h1_input(c);
+    int rc;
 
     if (piece.n == 0) {
         enum h1_fill filled = h1_fill_aside(c, c->body_left, &piece);
@@ -211,8 +230,9 @@ body_counted(struct h1_conn *c)
         c->in_at += (uint32_t)piece.n;
     }
     c->body_left -= piece.n;
-    if (body_add(&req->body, piece.p, piece.n, req->limits) < 0)
-        h1_refuse(c, H1_BODY_STORE);
+    rc = body_add(&req->body, piece.p, piece.n, req->limits);
+    if (rc < 0)
+        refuse_to_store(c, rc);
     else if (c->body_left == 0)
         deliver(c);
     return true;
@@ -224,14 +244,16 @@ body_chunked(struct h1_conn *c)
     struct request *req = c->req;
     struct slice rest = h1_input(c), piece;
     enum chunked_result result;
+    int rc;
 
     while ((result = chunked_next(&c->chunked, &rest, &piece)) == CHUNKED_DATA) {
         if (req->body.length + piece.n > req->limits->max_body_size) {
             h1_refuse(c, H1_LARGE_BODY);
             return true;
         }
-        if (body_add(&req->body, piece.p, piece.n, req->limits) < 0) {
-            h1_refuse(c, H1_BODY_STORE);
+        rc = body_add(&req->body, piece.p, piece.n, req->limits);
+        if (rc < 0) {
+            refuse_to_store(c, rc);
             return true;
         }
     }

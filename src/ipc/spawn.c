@@ -403,6 +403,7 @@ spawn(struct task *task, struct process *p, const struct spawn_how *how, struct 
     ours = pair[0];
     theirs = pair[1];
 
+    p->fork_us = clock_us();
     pid = fork_as(how);
     if (pid < 0)
         return br_fail(err, pid, "cannot fork");

@@ -22,7 +22,7 @@
 #define NEST_LANES       63          /* lanes: one bit each below the SLEEP bit */
 #define NEST_SLOTS       256         /* requests in flight of one router */
 #define NEST_SLOT_BYTES  (64 * 1024) /* head (<= 40 KiB) and inline body (<= 16 KiB) */
-#define NEST_CHUNKS      16          /* response chunks of one lane */
+#define NEST_CHUNKS      32          /* response chunks of one lane */
 #define NEST_CHUNK_BYTES (32 * 1024)
 
 struct nest;

@@ -43,6 +43,8 @@ struct process {
     int card_fd;         /* the same as it came, -1: none; each start inherits a copy as "card" */
     struct restart_history restarts;
     int64_t forked_ms;
+    int64_t fork_us;    /* just before the fork */
+    int64_t ready_us;   /* when READY was heard, 0: not yet; noted for workers */
     bool no_respawn;    /* stopped on purpose */
     bool failed;        /* this start said why it failed */
     bool was_ready;     /* some start of it came to READY */

@@ -24,7 +24,7 @@ def test_kills_of(make_brood, kinds):
     before = {title: sorted(counts) for title, counts in wait_until(lambda: settled(brood)).items()}
     rng = random.Random(1)
     kills = []
-    with Load(brood.port, keepalive=32) as load:
+    with Load(brood.port, keepalive=32, timeout=30) as load:
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             kind = rng.choice(kinds)
