@@ -27,14 +27,15 @@ DEADLINE = float(os.environ.get("BROOD_TEST_DEADLINE", 20))
 
 
 def wait_until(condition, deadline=DEADLINE, what="condition"):
-    """The condition's first true value; AssertionError when it stays false."""
+    """The condition's first true value; AssertionError when it stays false.  what: its name, or a function
+    that tells how things are then."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"{what} did not hold within {deadline} s")
+            raise AssertionError(f"{what() if callable(what) else what} did not hold within {deadline} s")
         time.sleep(0.01)
 
 
@@ -228,17 +229,32 @@ class Brood:
     def prototypes(self, app):
         return self.pids(f'brood: "{app}" prototype')
 
-    def descriptors(self):
-        """Role title -> sorted numbers of open descriptors of its processes."""
+    def descriptors(self, kind=""):
+        """Role title -> sorted numbers of open descriptors of its processes; kind: 'socket', …"""
         counts = {}
         for pid, line in self.family().items():
             title = re.match(r'brood: (main|controller|router|"[^"]*" \w+)', line)
+            n = 0
             try:
-                n = len(os.listdir(f"/proc/{pid}/fd"))
+                for fd in os.scandir(f"/proc/{pid}/fd"):
+                    n += os.readlink(fd.path).startswith(kind)
             except OSError:
                 continue
             counts.setdefault(title.group(1) if title else line, []).append(n)
         return {k: sorted(v) for k, v in counts.items()}
+
+    def settled(self, app, routers, workers):
+        """descriptors() once all processes of one application behind one listener are there, and all
+        lines between them, else None: a change is answered when the processes are ready, lines come a
+        moment later."""
+        sockets = {
+            "main": [1 + routers + 1 + 2],  # its children; for those that come: control socket, listener
+            "controller": [1 + routers + 1 + 1],  # main, routers, prototype, control socket
+            "router": [2 + 1 + workers + 1] * routers,  # main, controller, prototype, workers, listener
+            f'"{app}" prototype': [2 + routers + workers],  # main, controller, routers, workers
+            f'"{app}" application': [1 + routers] * workers,  # prototype, routers
+        }
+        return self.descriptors() if self.descriptors("socket") == sockets else None
 
     # --- control API ---
 

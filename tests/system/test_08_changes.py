@@ -44,6 +44,21 @@ def test_restarts_and_recycling_lose_nothing(brood):
 
 
 @pytest.mark.slow
+def test_restarts_and_recycling_leave_no_descriptors(make_brood):
+    """Large bodies, so that the lines between workers and routers are used as well."""
+    brood = make_brood("--routers", "2")
+    brood.serve("echo", processes=2, limits={"requests": 5})
+    before = wait_until(lambda: brood.settled("echo", 2, 2), what="all lines between processes")
+    body = b"b" * 100000
+    for i in range(20):
+        assert brood.control("/control/applications/echo/restart").status == 200
+        for _ in range(10):
+            assert brood.fetch("/id?id=1", "POST", body).body == b"1"
+    wait_until(lambda: brood.settled("echo", 2, 2) == before,
+               what=lambda: f"descriptors as before ({before}, now {brood.descriptors()})")
+
+
+@pytest.mark.slow
 def test_a_removed_listener_loses_no_accepted_connection(brood):
     """Connections in the kernel's queue of a listener that is removed are still answered."""
     brood.serve("echo", processes=2)

@@ -21,7 +21,7 @@ VICTIMS = {"worker": 'brood: "echo" application', "prototype": 'brood: "echo" pr
 def test_kills_of(make_brood, kinds):
     brood = make_brood("--routers", "2")
     brood.serve("echo", processes=2)
-    before = {title: sorted(counts) for title, counts in wait_until(lambda: settled(brood)).items()}
+    before = wait_until(lambda: brood.settled("echo", 2, 2), what="all lines between processes")
     rng = random.Random(1)
     kills = []
     with Load(brood.port, keepalive=32, timeout=30) as load:
@@ -45,17 +45,9 @@ def test_kills_of(make_brood, kinds):
     assert load.answered > 100
     print(f"{len(kills)} kills, {load.answered} answered, {len(load.failures)} failed, slowest {load.slowest:.3f} s")
     assert brood.fetch("/id?id=1").body == b"1"
-    wait_until(lambda: settled(brood) == before, deadline=30, what=f"processes and descriptors as before ({before}, now {brood.descriptors()})")
+    wait_until(lambda: brood.settled("echo", 2, 2) == before, deadline=30,
+               what=lambda: f"processes and descriptors as before ({before}, now {brood.descriptors()})")
     assert brood.status()["connections"]["active"] == 0
-
-
-def settled(brood):
-    """Descriptors by role once all processes are there, else None."""
-    found = brood.descriptors()
-    numbers = {title: len(counts) for title, counts in found.items()}
-    if numbers == {"main": 1, "controller": 1, "router": 2, '"echo" prototype': 1, '"echo" application': 2}:
-        return found
-    return None
 
 
 def explained(failure, kills):
