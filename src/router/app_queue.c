@@ -6,10 +6,11 @@
  *
  *   its worker died   not begun, or the method may be repeated: again, at most twice; else 503
  *   its instance died the same, towards the next instance; queued ones just move
- *   client gone       out of the line or the slot: an application that did not begin never sees it;
- *                     one that closed its sending half is believed to be gone when no worker has
- *                     taken its request EOF_PATIENCE_MS later (the two look the same to TCP)
- *   limits.timeout    503, and the prototype is told which lane is stuck
+ *   no next instance  (the live generation does not name the launch) to the application's new
+ * launch, or 503 when there is none client gone       out of the line or the slot: an application
+ * that did not begin never sees it; one that closed its sending half is believed to be gone when no
+ * worker has taken its request EOF_PATIENCE_MS later (the two look the same to TCP) limits.timeout
+ * 503, and the prototype is told which lane is stuck
  *
  * Why a request failed goes to the log with its method and URI; the client gets 503, or, when it
  * has seen the head, a connection that is cut.
@@ -37,6 +38,7 @@
 #define EOF_PATIENCE_MS  200
 
 static const struct link_ops link_ops;
+static const char removed[] = "the application was removed";
 
 /* --- queues by launch --- */
 
@@ -76,6 +78,7 @@ free_unused(struct app_queue *q)
     if (q->refs > 0 || q->active > 0 || !list_empty(&q->links))
         return;
     list_del(&q->link);
+    free(q->name);
     free(q);
 }
 
@@ -83,12 +86,13 @@ struct app_queue *
 app_queue_ref(struct router *router, uint32_t launch, const struct app_conf *conf)
 {
     struct app_queue *q = find_or_make(router, launch);
-    size_t n = br_min(conf->name.n, sizeof(q->name) - 1);
 
     q->refs++;
     q->timeout_ms = conf->timeout_ms;
-    memcpy(q->name, conf->name.p, n);
-    q->name[n] = '\0';
+    if (q->name == NULL)
+        q->name = strndup(conf->name.p, conf->name.n);
+    if (q->name == NULL)
+        abort();
     return q;
 }
 
@@ -253,6 +257,26 @@ on_eof(struct request *req)
 
 static const struct request_handler handler = {.on_abort = on_abort, .on_eof = on_eof};
 
+/* The queue where a call for q has a future: q itself, its application's new launch, or NULL. */
+static struct app_queue *
+where_to(struct app_queue *q)
+{
+    const struct installed *live = q->router->live;
+    struct app_queue *next = NULL;
+
+    if (q->ready != NULL || live == NULL)
+        return q;
+    for (size_t i = 0; i < live->conf->n_apps; i++) {
+        struct app_queue *other = live->queues[i];
+
+        if (other == q)
+            return q;
+        if (q->name != NULL && strcmp(other->name, q->name) == 0)
+            next = other;
+    }
+    return next;
+}
+
 void
 app_queue_serve(struct app_queue *q, struct transaction *tx, struct slice target)
 {
@@ -263,6 +287,11 @@ app_queue_serve(struct app_queue *q, struct transaction *tx, struct slice target
         return;
     }
     q->total++;
+    q = where_to(q);
+    if (q == NULL) {
+        action_fail(tx, 503, removed);
+        return;
+    }
     if (q->n_line >= QUEUE_LINE_MAX) {
         action_fail(tx, 503, "too many requests wait for the application");
         return;
@@ -355,6 +384,48 @@ move_on(struct call *call, bool queued)
     fail(call, "the application's prototype died");
 }
 
+/* The first call of the line. */
+static void
+pass_on(struct app_queue *q, struct app_queue *next)
+{
+    struct call *call = list_first(&q->line, struct call, link);
+
+    if (next == NULL) {
+        fail(call, removed);
+        return;
+    }
+    list_del(&call->link);
+    q->n_line--;
+    q->active--;
+    call->queue = next;
+    next->active++;
+    if (next->n_line > 0 || send_now(call) == -EAGAIN)
+        wait_in_line(call, false);
+}
+
+/* The caller holds a reference: the last request of an old generation takes its queues with it. */
+static void
+pass_line_on(struct app_queue *q)
+{
+    struct app_queue *next = where_to(q);
+
+    for (unsigned n = next != q ? q->n_line : 0; n > 0; n--)
+        pass_on(q, next);
+}
+
+void
+app_queues_pass_on(struct router *router)
+{
+    struct app_queue *q, *tmp;
+
+    list_foreach (q, &router->queues, link)
+        q->refs++;
+    list_foreach (q, &router->queues, link)
+        pass_line_on(q);
+    list_foreach_safe (q, tmp, &router->queues, link)
+        app_queue_unref(q);
+}
+
 void
 app_queue_gone(struct router *router, uint32_t launch, uint32_t instance)
 {
@@ -363,10 +434,12 @@ app_queue_gone(struct router *router, uint32_t launch, uint32_t instance)
 
     if (at == NULL)
         return;
+    q->refs++;
     link_close(at, move_on);
     q->ready = list_first(&q->links, struct app_link, link);
     app_queue_pump(q);
-    free_unused(q);
+    pass_line_on(q);
+    app_queue_unref(q);
 }
 
 void

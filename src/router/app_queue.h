@@ -19,7 +19,7 @@ struct app_queue {
     uint32_t launch;
     unsigned refs;          /* generations that pass to it */
     int64_t timeout_ms;     /* limits.timeout, 0: none */
-    char name[128];         /* for the log */
+    char *name;             /* of the application; NULL until a generation passes to it */
     struct list links;      /* instances, newest first */
     struct app_link *ready; /* the newest that lives, or NULL */
     bool has_worked;        /* an instance was ready once */
@@ -35,7 +35,7 @@ struct app_queue *app_queue_ref(struct router *router, uint32_t launch,
 /* Takes a generation's reference away; with it and the last instance the queue goes. */
 void app_queue_unref(struct app_queue *q);
 
-/* Answer by the application, later. */
+/* Answer by the application, later: by its next launch, if this one is over. */
 void app_queue_serve(struct app_queue *q, struct transaction *tx, struct slice target);
 
 /* An instance is ready: descriptors are taken.  0, or -errno with the sentence. */
@@ -48,6 +48,12 @@ void app_queue_gone(struct router *router, uint32_t launch, uint32_t instance);
  * longest pause between two starts to come back.
  */
 void app_queue_failed(struct router *router, uint32_t launch);
+
+/*
+ * A generation became live.  What waits for a launch that it does not name and that has no instance
+ * would wait for ever: it goes to the application's new launch, or fails if there is none.
+ */
+void app_queues_pass_on(struct router *router);
 
 /* All instances; no request is under way any more. */
 void app_queues_close(struct router *router);

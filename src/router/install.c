@@ -360,6 +360,7 @@ install_commit(struct router *router, struct channel *ch, const struct message *
     generation_move(in->conf, GENERATION_LIVE);
     rebind(router, in);
     router->live = in;
+    app_queues_pass_on(router);
     dispatch_reply(ch, m, MSG_CONF_LIVE, order, NULL, 0);
     if (old != NULL) {
         generation_move(old->conf, GENERATION_RETIRING);

@@ -1,6 +1,7 @@
 """Configuration changes, restarts and recycling under load: no request fails."""
 
 import os
+import signal
 
 import pytest
 
@@ -58,6 +59,19 @@ def test_restarts_and_recycling_leave_no_descriptors(make_brood):
                what=lambda: f"descriptors as before ({before}, now {brood.descriptors()})")
 
 
+def test_a_body_that_ends_after_its_prototype_is_served_by_the_next(brood):
+    """A new controller does not know that a request still sends its body to the replaced prototype."""
+    brood.serve("echo")
+    with brood.connect() as wire:
+        wire.send("POST /id?id=u HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo")
+        wait_until(lambda: brood.status("/connections")["active"] == 1)
+        old = brood.prototypes("echo")
+        assert brood.control("/control/applications/echo/restart").status == 200
+        os.kill(brood.pids("brood: controller")[0], signal.SIGKILL)
+        wait_until(lambda: not any(is_alive(p) for p in old), what="end of the replaced prototype")
+        assert wire.send("dy").answer().body == b"u"
+
+
 @pytest.mark.slow
 def test_a_removed_listener_loses_no_accepted_connection(brood):
     """Connections in the kernel's queue of a listener that is removed are still answered."""
@@ -78,8 +92,6 @@ def test_a_removed_listener_loses_no_accepted_connection(brood):
 
 @pytest.mark.slow
 def test_graceful_stop_answers_what_is_under_way(brood):
-    import signal
-
     brood.serve("echo", processes=2)
     slow = [brood.connect().send("GET /sleep/1 HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(4)]
     wait_until(lambda: brood.status("/applications/echo/requests")["active"] == 4)

@@ -568,6 +568,116 @@ a_dead_instance_hands_over_to_the_next(void **state)
     assert_int_equal(status_and_close(s, &queued), 200);
 }
 
+/* The configuration again, the application under a new launch: what a restart does. */
+static void
+restart_app(struct service *s, uint32_t generation)
+{
+    service_configure(s, generation, APP_CONF(""), "\"a\": 8");
+}
+
+static void
+old_instance_leaves(struct service *s)
+{
+    service_app_leave(s);
+    service_tell_gone(s, LAUNCH, 1);
+}
+
+/* Its prototype saw nothing wait and left; at that moment the request came into the nest. */
+static void
+a_request_behind_the_last_worker_goes_to_the_next_launch(void **state)
+{
+    struct service *s = *state;
+    struct wire_request w;
+    struct claim claim;
+    struct client c;
+
+    configure_app(s);
+    service_app(s, LAUNCH, 1);
+    send_post(s, &c, "body");
+    service_until(s, service_router(s)->server.counters.active == 1);
+    restart_app(s, 2);
+    assert_int_equal(s->retired, 0);
+    old_instance_leaves(s);
+    service_app(s, LAUNCH + 1, 2);
+    app_take(s, &claim, &w);
+    assert_slice(w.body, "body");
+    app_answer(s, &claim, 200, NULL, NULL, "");
+    assert_int_equal(status_and_close(s, &c), 200);
+    service_until(s, s->retired == 1);
+}
+
+static void
+a_body_that_ends_after_its_launch_goes_to_the_next(void **state)
+{
+    struct service *s = *state;
+    struct wire_request w;
+    struct claim claim;
+    struct client c;
+
+    configure_app(s);
+    service_app(s, LAUNCH, 1);
+    client_connect(s, &c, "*:80");
+    client_say(&c, "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo");
+    service_until(s, service_router(s)->server.counters.active == 1);
+    restart_app(s, 2);
+    old_instance_leaves(s);
+    service_until(s, app_queue_link(service_router(s), LAUNCH, 1) == NULL);
+    service_app(s, LAUNCH + 1, 2);
+    client_say(&c, "dy");
+    app_take(s, &claim, &w);
+    assert_slice(w.body, "body");
+    app_answer(s, &claim, 200, NULL, NULL, "");
+    assert_int_equal(status_and_close(s, &c), 200);
+}
+
+/* The application does not come back; its user configures a better one. */
+static void
+those_who_wait_for_a_replaced_launch_get_the_new_one(void **state)
+{
+    struct service *s = *state;
+    struct wire_request w;
+    struct claim claim;
+    struct client one, two;
+
+    configure_app(s);
+    send_get(s, &one, "/1");
+    service_until(s, service_router(s)->server.counters.active == 1);
+    send_get(s, &two, "/2");
+    service_until(s, service_router(s)->server.counters.active == 2);
+    restart_app(s, 2);
+    service_app(s, LAUNCH + 1, 2);
+    for (int i = 1; i <= 2; i++) {
+        app_take(s, &claim, &w);
+        assert_slice(w.text[TEXT_PATH], i == 1 ? "/1" : "/2");
+        app_answer(s, &claim, 200, NULL, NULL, "");
+    }
+    assert_int_equal(status_and_close(s, &one), 200);
+    assert_int_equal(status_and_close(s, &two), 200);
+    service_until(s, s->retired == 1);
+}
+
+static void
+a_removed_application_leaves_nobody_waiting(void **state)
+{
+    struct service *s = *state;
+    struct client queued, uploads;
+
+    configure_app(s);
+    service_app(s, LAUNCH, 1);
+    send_get(s, &queued, "/");
+    service_until(s, service_router(s)->server.counters.active == 1);
+    client_connect(s, &uploads, "*:80");
+    client_say(&uploads, "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo");
+    service_until(s, service_router(s)->server.counters.active == 2);
+    service_configure(s, 2, "{\"listeners\": {\"*:80\": {\"pass\": \"routes\"}}, \"routes\": []}",
+                      "");
+    old_instance_leaves(s);
+    assert_int_equal(status_and_close(s, &queued), 503);
+    client_say(&uploads, "dy");
+    assert_int_equal(status_and_close(s, &uploads), 503);
+    service_until(s, s->retired == 1);
+}
+
 static void
 a_complete_answer_survives_its_instance(void **state)
 {
@@ -606,7 +716,7 @@ a_complete_answer_survives_its_instance(void **state)
     service_app_leave(s);
     r = client_reply(s, &c, false);
     assert_true(slice_ends(r.body, SLICE("\r\n0\r\n\r\n")));
-    assert_int_equal(r.body.p[r.body.n - 8], 'a' + PIECES - 1);
+    assert_int_equal(r.body.p[r.body.n - 8], (char)('a' + PIECES - 1));
     assert_true(r.body.n > (PIECES - 1) * NEST_CHUNK_BYTES);
     client_close(&c);
 }
@@ -713,6 +823,10 @@ main(void)
         TEST(a_death_after_the_head_cuts_the_answer),
         TEST(no_proper_answer_is_a_503),
         TEST(a_dead_instance_hands_over_to_the_next),
+        TEST(a_request_behind_the_last_worker_goes_to_the_next_launch),
+        TEST(a_body_that_ends_after_its_launch_goes_to_the_next),
+        TEST(those_who_wait_for_a_replaced_launch_get_the_new_one),
+        TEST(a_removed_application_leaves_nobody_waiting),
         TEST(a_complete_answer_survives_its_instance),
         TEST(more_requests_than_slots_wait_in_line),
         TEST(a_time_limit_ends_a_request_and_cancels_it),
