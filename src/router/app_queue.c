@@ -6,11 +6,11 @@
  *
  *   its worker died   not begun, or the method may be repeated: again, at most twice; else 503
  *   its instance died the same, towards the next instance; queued ones just move
- *   no next instance  (the live generation does not name the launch) to the application's new
- * launch, or 503 when there is none client gone       out of the line or the slot: an application
- * that did not begin never sees it; one that closed its sending half is believed to be gone when no
- * worker has taken its request EOF_PATIENCE_MS later (the two look the same to TCP) limits.timeout
- * 503, and the prototype is told which lane is stuck
+ *   launch replaced   nobody serves its line any more: to the application's new launch, else 503
+ *   client gone       out of the line or the slot: an application that did not begin never sees it;
+ *                     one that closed its sending half is believed to be gone when no worker has
+ *                     taken its request EOF_PATIENCE_MS later (the two look the same to TCP)
+ *   limits.timeout    503, and the prototype is told which lane is stuck
  *
  * Why a request failed goes to the log with its method and URI; the client gets 503, or, when it
  * has seen the head, a connection that is cut.
