@@ -18,10 +18,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/generation.h"
+#include "conf/json.h"
 #include "controller/ask.h"
 #include "controller/parent.h"
 
@@ -132,7 +134,7 @@ ask_more(struct apply *a)
     while (a->asked < a->plan.n && a->pending < ASKED_AT_ONCE) {
         struct ask *ask = &a->asks[a->asked++];
 
-        if (!a->doing->wanted(ask->step))
+        if (ask->runs || !a->doing->wanted(ask->step))
             continue;
         if (ask_send(ask) < 0) {
             fail(a);
@@ -173,12 +175,28 @@ is_start(const struct plan_step *step)
     return step->verb == PLAN_APP_START;
 }
 
+/* What runs already is not stopped for the disk's sake. */
+static void
+cannot_save(struct apply *a)
+{
+    if (a->current->adopted == NULL) {
+        fail(a);
+        return;
+    }
+    br_log(LOG_ALERT, "what runs is not saved: %s", a->fault.err.text);
+    br_err_clear(&a->fault.err);
+    a->current->keep = false;
+}
+
 static void
 on_saved(struct task *task br_unused, void *arg, struct message *m, int rc)
 {
     struct apply *a = arg;
 
-    answered(a, parent_result(m, rc, &a->fault.err, "cannot save the configuration"));
+    a->pending--;
+    if (parent_result(m, rc, &a->fault.err, "cannot save the configuration") < 0)
+        cannot_save(a);
+    run(a);
 }
 
 static void
@@ -195,7 +213,7 @@ begin_save(struct apply *a)
         rc = parent_ask(a->task, MSG_SAVE, &question, &fd, 1, SAVE_WAIT_MS, on_saved, a);
     if (rc < 0) {
         br_fail(&a->fault.err, rc, "cannot save the configuration");
-        fail(a);
+        cannot_save(a);
         return;
     }
     a->pending++;
@@ -245,12 +263,13 @@ begin_prepare(struct apply *a)
     on_routers(&a->routers);
 }
 
-/* What an earlier controller left behind: no generation of ours names it. */
+/* What an earlier controller left behind, but for what the live generation names. */
 static void
 retire_adopted(struct apply *a)
 {
     for (size_t i = 0; i < a->n_adopted; i++)
-        retire_stop(&a->retire, a->adopted[i]);
+        if (!deployment_names(&a->live, a->adopted[i]))
+            retire_stop(&a->retire, a->adopted[i]);
     free(a->adopted);
     a->adopted = NULL;
     a->n_adopted = 0;
@@ -272,9 +291,27 @@ retire_replaced(struct apply *a)
     generation_move(a->live.generation, GENERATION_RETIRING);
 }
 
+/*
+ * The point of no return: a controller that comes after us goes on from here, wherever we were
+ * when we died.  Without it (no descriptor, a line that broke) it would go on from the generation
+ * before.
+ */
+static void
+tell_running(struct apply *a)
+{
+    const struct msg_conf running = {.generation = a->next.generation->number};
+    int fd = deployment_seal(&a->next);
+
+    if (fd >= 0)
+        parent_tell(a->task, MSG_CONF_RUNNING, &running, &fd, 1);
+    else
+        br_log(LOG_ALERT, "main cannot be told what runs: %s", strerror(-fd));
+}
+
 static void
 begin_commit(struct apply *a)
 {
+    tell_running(a);
     if (a->live.generation != NULL)
         retire_replaced(a);
     generation_move(a->next.generation, GENERATION_LIVE);
@@ -356,6 +393,31 @@ invalid(struct apply *a)
     finish(a, CHANGE_INVALID);
 }
 
+/* The launch of an earlier controller that this application shall keep; 0: none, or it is gone. */
+static uint32_t
+adopted_launch(const struct apply *a, struct slice name)
+{
+    const struct json *number =
+        a->current->adopted != NULL ? json_get(a->current->adopted, name) : NULL;
+    int64_t launch;
+
+    if (number == NULL || json_integer(number, &launch) < 0)
+        return 0;
+    for (size_t i = 0; i < a->n_adopted; i++)
+        if (a->adopted[i] == launch)
+            return a->adopted[i];
+    return 0;
+}
+
+static void
+start_or_adopt(struct apply *a, struct ask *ask)
+{
+    uint32_t launch = adopted_launch(a, ask->step->app->name);
+
+    ask->runs = launch != 0;
+    ask->launch = ask->runs ? launch : ++a->last_launch;
+}
+
 /* The questions to come, and the launches that go on. */
 static int
 make_asks(struct apply *a)
@@ -374,7 +436,7 @@ make_asks(struct apply *a)
                                   .on_answer = on_answer,
                                   .owner = a};
         if (step->verb == PLAN_APP_START)
-            a->asks[i].launch = ++a->last_launch;
+            start_or_adopt(a, &a->asks[i]);
         else if (step->verb == PLAN_APP_KEEP)
             a->asks[i].launch = deployment_launch(&a->live, step->app->name);
         if (a->asks[i].launch != 0)

@@ -50,6 +50,11 @@ struct change {
     struct slice restart;    /* an application to start anew, or SLICE_NONE */
     bool keep;               /* write it to disk */
     bool leave_open;         /* if it fails, close no listener: it comes again */
+    /*
+     * It describes what an earlier controller left running: the launch of each application by name.
+     * Those that main still has go on, and a disk that cannot take the text is no reason to stop.
+     */
+    const struct json *adopted;
     enum change_state state;
 };
 
@@ -101,7 +106,8 @@ void apply_submit(struct apply *a, struct change *c);
 void apply_router_came(struct apply *a, struct channel *ch);
 void apply_router_gone(struct apply *a, struct channel *ch);
 void apply_retired(struct apply *a, struct channel *router, uint32_t generation);
-/* A launch that an earlier controller left behind: stop it with the next commit. */
+/* A launch that an earlier controller left behind: stopped with the next commit that does not name
+ * it. */
 void apply_adopt(struct apply *a, uint32_t launch);
 
 #endif

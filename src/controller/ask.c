@@ -120,7 +120,7 @@ ask_close(struct task *task, const struct plan_step *step)
     struct msg_open order;
 
     name_opened(step, &order);
-    parent_tell(task, MSG_CLOSE, &order);
+    parent_tell(task, MSG_CLOSE, &order, NULL, 0);
 }
 
 void
@@ -129,7 +129,7 @@ ask_take_back(const struct ask *ask, bool leave_open)
     const struct msg_launch order = {.launch = ask->launch};
 
     if (ask->step->verb == PLAN_APP_START)
-        parent_tell(ask->task, MSG_PROCESS_STOP, &order);
+        parent_tell(ask->task, MSG_PROCESS_STOP, &order, NULL, 0);
     else if (ask->step->verb != PLAN_LISTENER_KEEP && !leave_open)
         ask_close(ask->task, ask->step);
 }

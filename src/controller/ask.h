@@ -18,6 +18,7 @@ struct ask {
     void (*on_answer)(struct ask *ask, int rc);
     void *owner;
     bool sent;
+    bool runs; /* that launch is there already: nothing to ask */
 };
 
 /* OPEN a listener or a log, PROCESS_START an application.  0, or -errno and err says why. */

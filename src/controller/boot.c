@@ -1,16 +1,19 @@
 /*
- * boot.c - the first configuration of a controller: the stored one, else the default one.
+ * boot.c - the first configuration of a controller: what runs, else the stored one, else the
+ * default.
  *
- *   what runs already? (STATUS of main) --> stored text --applied--------------> on_booted
- *                                             |   ^                               ^
- *                                  not applied|   | after another controller:     |
- *                                             |   +-- some more times             |
- *                                             +------ one alert --> default ------+
+ *   what runs? (STATUS of main, CONF_RUNNING) --> running text --applied----------> on_booted
+ *                          |                        |   ^                             ^
+ *                          | nothing                +---+ not applied: again          |
+ *                          +--> stored text --applied---------------------------------+
+ *                                   +--- not applied: one alert --> default ----------+
  *
- * A controller that came after another one finds routers that serve and applications that run. What
- * fails now has worked before (a prototype was killed at the same time, say), and giving up would
- * take down what still serves: so it tries again, and leaves open what is open.  The launches that
- * the earlier one left behind are stopped with the first commit.
+ * A controller that came after another one finds routers that serve and applications that run.  It
+ * goes on from the generation that its predecessor was about to make live, or had made:
+ * applications keep their processes, routers are brought to it wherever they are, and it is saved
+ * again, since nobody knows whether it was.  What fails now (a router has no descriptor left, say)
+ * is tried again for as long as it takes: giving up would take down what still serves.  Launches
+ * that the running generation does not name are stopped with its commit.
  */
 #include "controller/boot.h"
 
@@ -19,14 +22,15 @@
 
 #include "base/log.h"
 #include "conf/generation.h"
+#include "conf/json.h"
 #include "controller/controller.h"
 #include "controller/numbers.h"
 #include "controller/parent.h"
 
 #define STATUS_WAIT_MS 5000
 #define NUMBERS_A_LIFE 1000000 /* generations and launches that one controller may count */
-#define TRIES_MAX      8
-#define TRY_DELAY_MS   100 /* doubled each time */
+#define TRY_DELAY_MS   100     /* doubled each time, */
+#define DOUBLINGS_MAX  7u      /* so often */
 
 /* The configuration of a fresh instance. */
 static const char default_conf[] = "{\"listeners\":{},\"routes\":[],\"applications\":{}}";
@@ -38,6 +42,7 @@ struct boot {
     unsigned tries; /* failed ones */
     char *text;     /* NULL: the default */
     size_t n;
+    bool running; /* text is that of CONF_RUNNING */
 };
 
 static const struct change_ops boot_ops;
@@ -56,23 +61,14 @@ boot_free(struct boot *boot)
     free(boot);
 }
 
-/* Another failure would be no reason to give up. */
-static bool
-may_try_again(const struct boot *boot)
-{
-    const struct controller *c = boot->controller;
-
-    return boot->text != NULL && c->restarts > 0 && !c->booted && boot->tries < TRIES_MAX;
-}
-
 static void
 boot_try(struct boot *boot)
 {
     struct apply *a = &boot->controller->apply;
 
     change_init(a, &boot->change, &boot_ops);
-    boot->change.keep = false;
-    boot->change.leave_open = may_try_again(boot);
+    boot->change.keep = boot->running;
+    boot->change.leave_open = boot->running;
     apply_submit(a, &boot->change);
 }
 
@@ -85,9 +81,9 @@ on_again(struct timer *t)
     boot_try(boot);
 }
 
-/* Text NULL: the default. */
+/* Takes text; NULL: the default. */
 static void
-boot_with(struct controller *c, char *text, size_t n)
+boot_with(struct controller *c, char *text, size_t n, bool running)
 {
     struct boot *boot = calloc(1, sizeof(*boot));
 
@@ -96,6 +92,7 @@ boot_with(struct controller *c, char *text, size_t n)
     boot->controller = c;
     boot->text = text;
     boot->n = n;
+    boot->running = running;
     timer_init(&boot->again, on_again);
     boot_try(boot);
 }
@@ -104,6 +101,8 @@ boot_with(struct controller *c, char *text, size_t n)
 static const char *
 boot_source(const struct boot *boot)
 {
+    if (boot->running)
+        return "that runs";
     if (boot->text == NULL)
         return "of a fresh instance";
     return boot->controller->task->settings->config_path == NULL ? "kept from last time"
@@ -116,17 +115,18 @@ failed(struct boot *boot, const char *why)
     struct controller *c = boot->controller;
     bool was_stored = boot->text != NULL;
 
-    if (may_try_again(boot)) {
+    if (boot->running) {
         br_log(LOG_ERROR, "the configuration %s is tried again: %s", boot_source(boot), why);
         change_done(&boot->change);
         c->booting = boot;
-        loop_timer(c->task->loop, &boot->again, TRY_DELAY_MS << boot->tries++);
+        loop_timer(c->task->loop, &boot->again, TRY_DELAY_MS << boot->tries);
+        boot->tries = br_min(boot->tries + 1, DOUBLINGS_MAX);
         return;
     }
     br_log(LOG_ALERT, "the configuration %s cannot be applied: %s", boot_source(boot), why);
     boot_free(boot);
     if (was_stored && c->apply.live.generation == NULL)
-        boot_with(c, NULL, 0);
+        boot_with(c, NULL, 0, false);
     else if (!c->booted)
         c->on_booted(c);
 }
@@ -147,7 +147,10 @@ propose_boot(struct change *change, const struct generation *live br_unused)
         failed(boot, err.text);
         return NULL;
     }
-    return tree;
+    if (!boot->running)
+        return tree;
+    change->adopted = json_get(tree, SLICE("launch"));
+    return json_get(tree, SLICE("conf"));
 }
 
 static void
@@ -195,7 +198,19 @@ boot_stored(struct controller *c)
     char *text = c->stored;
 
     c->stored = NULL;
-    boot_with(c, text, c->stored_n);
+    boot_with(c, text, c->stored_n, false);
+}
+
+static void
+boot_running_or_stored(struct controller *c)
+{
+    char *text = c->running;
+
+    c->running = NULL;
+    if (text != NULL)
+        boot_with(c, text, c->running_n, true);
+    else
+        boot_stored(c);
 }
 
 static void
@@ -205,7 +220,7 @@ on_main_status(struct task *task br_unused, void *arg, struct message *m, int rc
 
     if (rc == 0)
         look_back(c, m);
-    boot_stored(c);
+    boot_running_or_stored(c);
 }
 
 void
@@ -215,7 +230,7 @@ boot_begin(struct controller *c)
 
     if (parent_ask(c->task, MSG_STATUS_ASK, &question, NULL, 0, STATUS_WAIT_MS, on_main_status, c) <
         0)
-        boot_stored(c);
+        boot_running_or_stored(c);
 }
 
 void

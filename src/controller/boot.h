@@ -1,12 +1,14 @@
 /*
- * boot.h - the first configuration of a controller: the stored one, else the default one.
+ * boot.h - the first configuration of a controller: what runs, else the stored one, else the
+ * default.
  */
 #ifndef CONTROLLER_BOOT_H
 #define CONTROLLER_BOOT_H
 
 struct controller;
 
-/* Look at what runs already, then boot_stored.  c->on_booted is called whatever comes of it. */
+/* Look at what runs already, then apply c->running (taken) or c->stored.  c->on_booted is called
+ * whatever comes of it. */
 void boot_begin(struct controller *c);
 /* Apply c->stored (taken), NULL: the default; also when main has read it again. */
 void boot_stored(struct controller *c);

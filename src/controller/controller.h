@@ -33,7 +33,9 @@ struct controller {
     bool has_stored;
     bool booted;
     uint32_t restarts; /* controllers before this one */
-    char *stored;      /* text, or NULL: nothing was kept */
+    char *running;     /* text of CONF_RUNNING, or NULL: no controller came so far before */
+    size_t running_n;
+    char *stored; /* text, or NULL: nothing was kept */
     size_t stored_n;
     struct boot *booting; /* one that waits to be tried again, or NULL */
     void (*on_booted)(struct controller *c);

@@ -1,13 +1,13 @@
 /*
  * controller_role.c - the controller's life: boot, control socket, the messages that reach it.
  *
- *   MODULES, CONF_STORED --> what runs already? (STATUS of main) --> apply the stored configuration
+ *   MODULES, CONF_RUNNING, CONF_STORED --> what runs already? (STATUS of main) --> apply that, or
+ *   the stored configuration
  *        --> whatever came of it --> OPEN(control) --> "controller started"
  *
  * Whoever can connect to the control socket gets an answer: it appears after the first
  * configuration is in force, which is the stored one, or the default one with one alert line saying
- * why.  A controller that died and came back goes the same way; the launches that the earlier one
- * left behind are stopped with its first commit.
+ * why.  A controller that died and came back goes on from what its predecessor left (boot.c).
  */
 #include "controller/controller_role.h"
 
@@ -15,6 +15,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -30,6 +31,7 @@
 
 #define CONTROL_BATCH        16
 #define MODULES_BYTES_MAX    (1024u * 1024)
+#define RUNNING_BYTES_MAX    (256u * 1024 * 1024) /* as deployment_seal makes it at most */
 #define OPEN_WAIT_MS         30000
 #define CONTROL_BODY_MAX     (64u * 1024 * 1024)
 #define CONTROL_HEAD_WAIT_MS 300000
@@ -205,6 +207,24 @@ on_stored(struct task *task, struct channel *ch br_unused, struct message *m)
     }
 }
 
+/* What the controller before us was about to make live, or had made. */
+static void
+on_running(struct task *task, struct channel *ch br_unused, struct message *m)
+{
+    struct controller *c = task->data;
+    char *text = NULL;
+    size_t n = 0;
+    int rc = fd_read_file(m->fds[0], RUNNING_BYTES_MAX, &text, &n);
+
+    if (rc < 0) {
+        br_log(LOG_ALERT, "what runs cannot be read: %s", strerror(-rc));
+        return;
+    }
+    free(c->running);
+    c->running = text;
+    c->running_n = n;
+}
+
 static void
 on_retired(struct task *task, struct channel *ch, struct message *m)
 {
@@ -227,9 +247,11 @@ on_news(struct task *task br_unused, struct channel *ch br_unused, struct messag
 }
 
 const struct msg_handler controller_messages[] = {
-    {MSG_MODULES, on_modules},     {MSG_CONF_STORED, on_stored}, {MSG_CONF_RETIRED, on_retired},
-    {MSG_DRAIN, on_leave},         {MSG_STOP, on_leave},         {MSG_PROCESS_READY, on_news},
-    {MSG_PROCESS_FAILED, on_news}, {MSG_PROCESS_GONE, on_news},  {0},
+    {MSG_MODULES, on_modules},      {MSG_CONF_STORED, on_stored},
+    {MSG_CONF_RETIRED, on_retired}, {MSG_CONF_RUNNING, on_running},
+    {MSG_DRAIN, on_leave},          {MSG_STOP, on_leave},
+    {MSG_PROCESS_READY, on_news},   {MSG_PROCESS_FAILED, on_news},
+    {MSG_PROCESS_GONE, on_news},    {0},
 };
 
 void
@@ -300,6 +322,7 @@ controller_free(struct controller *c)
     apply_done(&c->apply);
     h1_server_close(&c->http);
     arena_done(&c->modules_arena);
+    free(c->running);
     free(c->stored);
     free(c);
 }

@@ -58,6 +58,15 @@ deployment_set_launch(struct deployment *d, struct slice name, uint32_t launch)
     *launch_of(d, name) = launch;
 }
 
+bool
+deployment_names(const struct deployment *d, uint32_t launch)
+{
+    for (size_t i = 0; i < d->generation->n_apps; i++)
+        if (d->launches[i] == launch)
+            return true;
+    return false;
+}
+
 static int
 seal(struct buf *b, const char *name)
 {

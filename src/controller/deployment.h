@@ -27,6 +27,8 @@ void deployment_done(struct deployment *d);
 uint32_t deployment_launch(const struct deployment *d, struct slice name);
 void deployment_set_launch(struct deployment *d, struct slice name, uint32_t launch);
 
+bool deployment_names(const struct deployment *d, uint32_t launch);
+
 /* What a router needs to build it: {"conf": …, "launch": {"NAME": number, …}}, sealed.  fd or
  * -errno. */
 int deployment_seal(const struct deployment *d);

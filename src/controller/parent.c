@@ -9,22 +9,30 @@
 
 #include "base/fd.h"
 
+static void
+close_all(int *fds, unsigned n_fds)
+{
+    for (unsigned i = 0; i < n_fds; i++)
+        fd_close(&fds[i]);
+}
+
 int
 parent_ask(struct task *task, enum msg_type type, const void *payload, int *fds, unsigned n_fds,
            int wait_ms, reply_fn *fn, void *arg)
 {
     if (task->parent != NULL)
         return dispatch_ask(task->parent, type, payload, fds, n_fds, wait_ms, fn, arg);
-    for (unsigned i = 0; i < n_fds; i++)
-        fd_close(&fds[i]);
+    close_all(fds, n_fds);
     return -EPIPE;
 }
 
 void
-parent_tell(struct task *task, enum msg_type type, const void *payload)
+parent_tell(struct task *task, enum msg_type type, const void *payload, int *fds, unsigned n_fds)
 {
     if (task->parent != NULL)
-        dispatch_tell(task->parent, type, payload, NULL, 0);
+        dispatch_tell(task->parent, type, payload, fds, n_fds);
+    else
+        close_all(fds, n_fds);
 }
 
 int

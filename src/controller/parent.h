@@ -13,8 +13,9 @@
 /* As dispatch_ask; -EPIPE when main is dead. */
 int parent_ask(struct task *task, enum msg_type type, const void *payload, int *fds, unsigned n_fds,
                int wait_ms, reply_fn *fn, void *arg);
-/* Nobody is left to care when it fails. */
-void parent_tell(struct task *task, enum msg_type type, const void *payload);
+/* Takes the descriptors.  Nobody is left to care when it fails. */
+void parent_tell(struct task *task, enum msg_type type, const void *payload, int *fds,
+                 unsigned n_fds);
 
 /*
  * parent_result - what OPENED, DONE, or their absence (m NULL, rc) says: 0, or the errno with a

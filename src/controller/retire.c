@@ -53,7 +53,7 @@ retire_stop(struct retire *r, uint32_t launch)
 {
     const struct msg_launch order = {.launch = launch};
 
-    parent_tell(r->task, MSG_PROCESS_STOP, &order);
+    parent_tell(r->task, MSG_PROCESS_STOP, &order, NULL, 0);
 }
 
 static void

@@ -90,16 +90,17 @@ connect_pair(struct main *m, struct process *p, struct process *q)
     return 0;
 }
 
+/* Something that we keep for all who may hear it; kept_fd -1: not there yet. */
 static void
-tell_modules(struct main *m, struct process *p)
+tell_kept(struct main *m, struct process *p, enum msg_type type, const void *payload, int kept_fd)
 {
     int fd;
 
-    if (m->modules_fd < 0 || !message_may(MSG_MODULES, ROLE_MAIN, p->role->id))
+    if (kept_fd < 0 || !message_may(type, ROLE_MAIN, p->role->id))
         return;
-    fd = fcntl(m->modules_fd, F_DUPFD_CLOEXEC, 0);
+    fd = fcntl(kept_fd, F_DUPFD_CLOEXEC, 0);
     if (fd >= 0)
-        main_tell(m, p, MSG_MODULES, NULL, &fd, 1);
+        main_tell(m, p, type, payload, &fd, 1);
     else
         main_kill(m, p);
 }
@@ -143,9 +144,10 @@ tell_stored(struct main *m, struct process *p)
 void
 main_introduce(struct main *m, struct process *p)
 {
+    const struct msg_conf running = {.generation = m->running};
     struct process *q;
 
-    tell_modules(m, p);
+    tell_kept(m, p, MSG_MODULES, NULL, m->modules_fd);
     list_foreach (q, &m->children.all, link) {
         if (q == p || q->life.state != PROC_READY || !roles_talk(p->role->id, q->role->id))
             continue;
@@ -155,6 +157,7 @@ main_introduce(struct main *m, struct process *p)
             return;
         }
     }
+    tell_kept(m, p, MSG_CONF_RUNNING, &running, m->running_fd);
     tell_stored(m, p);
 }
 

@@ -102,6 +102,22 @@ on_modules(struct task *task, br_unused struct channel *ch, struct message *msg)
     main_start_core(m);
 }
 
+/* Only bytes to us: the controller that comes after this one will know what to do with them. */
+static void
+on_running(struct task *task, br_unused struct channel *ch, struct message *msg)
+{
+    const struct msg_conf *conf = msg->payload;
+    struct main *m = main_of(task);
+
+    if (!fd_is_sealed(msg->fds[0])) {
+        br_log(LOG_ALERT, "what runs is told in no sealed memory file");
+        return;
+    }
+    fd_close(&m->running_fd);
+    m->running_fd = fd_take(&msg->fds[0]);
+    m->running = conf->generation;
+}
+
 static void
 fill_status(const struct process *p, struct status_process *ret)
 {
@@ -159,6 +175,7 @@ const struct msg_handler main_messages[] = {
     {MSG_CLOSE, main_on_close},
     {MSG_SAVE, main_on_save},
     {MSG_KEEP, main_on_keep},
+    {MSG_CONF_RUNNING, on_running},
     {MSG_STATUS_ASK, on_status_ask},
     {0},
 };
@@ -278,6 +295,7 @@ main_close_all(struct main *m)
     if (m->store.dir >= 0)
         conf_store_close(&m->store);
     fd_close(&m->modules_fd);
+    fd_close(&m->running_fd);
     for (unsigned i = 0; i < MAIN_ROUTERS_MAX; i++)
         fd_close(&m->wakefds[i]);
     if (m->task.loop != NULL)
@@ -304,6 +322,7 @@ main_run(const struct settings *settings, const struct br_role *const roles[ROLE
         .roles = roles,
         .phase = MAIN_STARTING,
         .modules_fd = -1,
+        .running_fd = -1,
         .store = {.dir = -1},
         .control_fd = -1,
     };

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -197,20 +198,81 @@ one_that_cannot_be_applied_is_reported_and_the_default_is_served(void **state)
     answers("GET", "/config/listeners", "", "200", "{}\r\n");
 }
 
+#define RUNS                                                             \
+    "{\"conf\":{\"listeners\":{\"*:81\":{\"pass\":\"applications/a\"}}," \
+    "\"applications\":{\"a\":{\"type\":\"python\",\"module\":\"m\"}}},\"launch\":{\"a\":7}}"
+
+/* Another controller was here before: what it left running is RUNS, what is on disk is older. */
 static void
-what_fails_after_another_controller_is_tried_again_and_nothing_is_closed(void **state)
+boot_again(void)
 {
-    (void)state;
+    const struct msg_conf running = {.generation = 3};
+
     peers.restarts = 1;
-    peers.refuse = "START 1000001";
-    boot("{\"listeners\":{\"*:81\":{\"pass\":\"applications/a\"}},"
-         "\"applications\":{\"a\":{\"type\":\"python\",\"module\":\"m\"}}}");
+    tell_main_says(MSG_CONF_RUNNING, &running, RUNS);
+    boot("{}");
     for (int turn = 0; turn < 400 && !peers_told(&peers, "OPEN control"); turn++)
         loop_once(peers.task.loop, 5);
+}
+
+static void
+what_another_controller_left_running_goes_on(void **state)
+{
+    (void)state;
+    peers.prototype = 7;
+    boot_again();
+    assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; SAVE; PREPARE0 1000001; "
+                                     "COMMIT0 1000001; KEEP; OPEN control; ");
+    answers("GET", "/config/applications/a/module", "", "200", "\"m\"\r\n");
+}
+
+static void
+a_launch_that_is_gone_is_started_anew(void **state)
+{
+    (void)state;
+    peers.prototype = 6;
+    boot_again();
+    assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; START 1000001; SAVE; "
+                                     "PREPARE0 1000001; COMMIT0 1000001; KEEP; STOP 6; "
+                                     "OPEN control; ");
+}
+
+static void
+what_runs_is_tried_again_and_nothing_is_closed(void **state)
+{
+    (void)state;
+    peers.refuse = "START 1000001";
+    boot_again();
     assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; START 1000001; STOP 1000001; "
-                                     "OPEN *:81; START 1000002; PREPARE0 1000002; "
-                                     "COMMIT0 1000002; OPEN control; ");
+                                     "OPEN *:81; START 1000002; SAVE; PREPARE0 1000002; "
+                                     "COMMIT0 1000002; KEEP; OPEN control; ");
     assert_false(logged("[alert]"));
+}
+
+static void
+what_runs_goes_on_without_a_disk(void **state)
+{
+    (void)state;
+    peers.prototype = 7;
+    peers.refuse = "SAVE";
+    boot_again();
+    assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; SAVE; PREPARE0 1000001; "
+                                     "COMMIT0 1000001; OPEN control; ");
+    assert_true(logged("is not saved"));
+}
+
+static void
+main_is_told_what_runs(void **state)
+{
+    char *text;
+    size_t n;
+
+    (void)state;
+    boot(NULL);
+    assert_int_equal(fd_read_file(peers.running, 1000, &text, &n), 0);
+    assert_string_equal(text, "{\"conf\":{\"listeners\":{},\"routes\":[],\"applications\":{}},"
+                              "\"launch\":{}}");
+    free(text);
 }
 
 static void
@@ -414,7 +476,11 @@ main(void)
         A_TEST(a_stored_configuration_is_applied_but_not_saved_again),
         A_TEST(a_damaged_one_is_reported_and_the_default_is_served),
         A_TEST(one_that_cannot_be_applied_is_reported_and_the_default_is_served),
-        A_TEST(what_fails_after_another_controller_is_tried_again_and_nothing_is_closed),
+        A_TEST(what_another_controller_left_running_goes_on),
+        A_TEST(a_launch_that_is_gone_is_started_anew),
+        A_TEST(what_runs_is_tried_again_and_nothing_is_closed),
+        A_TEST(what_runs_goes_on_without_a_disk),
+        A_TEST(main_is_told_what_runs),
         A_TEST(changes_are_made_by_put_post_and_delete),
         A_TEST(what_cannot_be_done_changes_nothing),
         A_TEST(what_cannot_be_read_is_answered_in_json),

@@ -82,8 +82,10 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
 {
     const struct {
         struct status_main head;
-        struct status_process controller;
-    } status = {{.n_processes = 1}, {.role = ROLE_CONTROLLER, .restarts = p->restarts}};
+        struct status_process processes[2];
+    } status = {{.n_processes = p->prototype != 0 ? 2 : 1},
+                {{.role = ROLE_CONTROLLER, .restarts = p->restarts},
+                 {.role = ROLE_PROTOTYPE, .launch = p->prototype}}};
     const struct msg_launch *launch = m->payload;
     const struct msg_open *open = m->payload;
     const struct msg_result opened = {0};
@@ -99,7 +101,8 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
         }
         break;
     case MSG_STATUS_ASK:
-        status_answers(ch, m, &status, sizeof(status));
+        status_answers(ch, m, &status,
+                       sizeof(status.head) + status.head.n_processes * sizeof(*status.processes));
         break;
     case MSG_SAVE:
     case MSG_KEEP:
@@ -130,6 +133,10 @@ peers_hear_main(struct channel *ch, struct message *m)
     char noted[600];
 
     switch (m->type) {
+    case MSG_CONF_RUNNING: /* said before each commit: no need to note it */
+        fd_close(&p->running);
+        p->running = fd_take(&m->fds[0]);
+        return;
     case MSG_OPEN:
     case MSG_CLOSE:
         if (open->kind == OPEN_CONTROL)
@@ -197,6 +204,7 @@ peers_init(struct peers *p, void (*on_peer_gone)(struct task *task, struct chann
     static const struct channel_ops ops = {.on_message = peers_hear_main, .on_gone = peers_gone};
 
     memset(p, 0, sizeof(*p));
+    p->running = -1;
     the_peers = p;
     clock_update();
     p->role =
@@ -252,6 +260,7 @@ peers_done(struct peers *p)
     p->role.on_peer_gone = NULL;
     dispatch_free(p->task.dispatch);
     channel_free(p->main);
+    fd_close(&p->running);
     for (int i = 0; i < PEERS_ROUTERS; i++)
         if (p->routers[i] != NULL)
             channel_free(p->routers[i]);

@@ -24,6 +24,8 @@ struct peers {
     const char *refuse;         /* a noted message that is refused, or NULL */
     const char *ignore;         /* one that is never answered, or NULL */
     uint32_t restarts;          /* of the controller, as main counts them */
+    uint32_t prototype;         /* a launch that main still has, 0: none */
+    int running;                /* what CONF_RUNNING brought last, -1: nothing */
     struct sockaddr_un control; /* where OPEN_CONTROL listens */
     socklen_t control_len;
 };

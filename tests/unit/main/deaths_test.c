@@ -46,7 +46,7 @@ whoever_is_killed_comes_back_and_is_introduced_anew(void **state)
         wait_until(scene_children(&s) == 4 && scene_pid(&s, titles[round % 3]) != victim &&
                    s.stage->routers_known == 2 && s.stage->prototypes_known == 1);
     }
-    wait_until(scene_fds(&s) == fds);
+    wait_until(scene_fds(&s) <= fds);
     assert_int_equal(scene_order(&s, ORDER_STATUS)->numbers, 4);
     scene_end(&s);
 }
@@ -71,7 +71,7 @@ all_may_be_killed_at_once(void **state)
                    s.stage->prototypes_known == 1 && scene_pid(&s, "controller") != b &&
                    scene_pid(&s, "\"toy\" prototype") != c);
     }
-    wait_until(scene_fds(&s) == fds);
+    wait_until(scene_fds(&s) <= fds);
     scene_end(&s);
 }
 
