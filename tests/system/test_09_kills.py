@@ -59,3 +59,28 @@ def explained(failure, kills):
             if kind in ("worker", "prototype") and failure.kind == "status 503":
                 return True
     return False
+
+
+def test_a_dead_controller_is_replaced_and_nothing_else_is(brood):
+    brood.serve("echo", processes=2)
+    assert brood.put("/config/applications/echo/environment", {"A": "1"}).status == 200
+    wait_until(lambda: len(brood.prototypes("echo")) == 1 and len(brood.workers("echo")) == 2)
+    config = brood.get().json
+    kept = {title: brood.pids(title) for title in ("brood: router", VICTIMS["prototype"], VICTIMS["worker"])}
+    for _ in range(3):
+        controller = brood.pids("brood: controller")[0]
+        os.kill(controller, signal.SIGKILL)
+        wait_until(lambda: brood.pids("brood: controller") not in ([], [controller]))
+        wait_until(lambda: answers(brood))
+        assert brood.get().json == config
+    assert {title: brood.pids(title) for title in kept} == kept
+    assert brood.put("/config/applications/echo/environment", {"A": "2"}).status == 200
+    assert brood.fetch("/id?id=1").body == b"1"
+
+
+def answers(brood):
+    """The new controller serves the control socket that main kept; before that a connection just waits."""
+    try:
+        return brood.get().status == 200
+    except OSError:
+        return False
