@@ -1,7 +1,8 @@
 /*
  * api.h - the control API: which resource has which methods, and how answers look.
  *
- * The table of resources is in api.c; what they do in api_config, api_status and api_certs.
+ * The table of resources is in api.c; what they do in api_config, api_status and api_certs.  Terms
+ * of a change and the plan that a dry run answers are in api_terms.c.
  */
 #ifndef CONTROLLER_API_H
 #define CONTROLLER_API_H
@@ -12,12 +13,19 @@
 struct conf_fault;
 struct controller;
 struct http_ops;
+struct plan;
+
+/* What a request asks of a change beyond its body; read when it arrives, heeded at its turn. */
+struct api_terms {
+    bool dry_run;
+};
 
 /* One call, from its request to its answer. */
 struct api_call {
     struct controller *controller;
     struct request *req; /* NULL: the client is gone, answers are dropped */
-    struct arena arena;  /* dies with the call */
+    struct api_terms terms;
+    struct arena arena; /* dies with the call */
     struct json_path path;
 };
 
@@ -51,6 +59,16 @@ void api_error(struct api_call *call, unsigned status, const char *title, const 
 void api_missing(struct api_call *call);
 /* 400 with detail, and path and location as far as the fault has them. */
 void api_invalid(struct api_call *call, const char *title, const struct conf_fault *fault);
+
+/* A dry run's answer, to be given with api_value: the steps that the change would take. */
+struct json *api_plan(struct api_call *call, const struct plan *plan);
+
+/*
+ * api_read_terms - for every handler that changes something, before it does.
+ * A query may say anything, but a `dry_run` that is not understood must not change anything: false,
+ * and the call was answered.
+ */
+bool api_read_terms(struct api_call *call);
 
 /* A JSON string of a C string, in the call's arena (not copied). */
 struct json *api_text(struct api_call *call, const char *text);

@@ -100,15 +100,21 @@ static void
 over(struct change *c, enum change_outcome outcome, const struct conf_fault *fault)
 {
     struct api_call *call = container_of(c, struct proposal, change)->call;
+    struct json *plan = NULL;
 
     if (outcome == CHANGE_APPLIED)
         br_log(LOG_NOTICE, "configuration %u is live", c->next->number);
     else if (outcome == CHANGE_REFUSED)
         br_log(LOG_ERROR, "failed to apply configuration %u: %s", c->next->number, fault->err.text);
+    else if (outcome == CHANGE_PLANNED)
+        plan = api_plan(call, &c->plan);
     change_done(c);
     switch (outcome) {
     case CHANGE_APPLIED:
         api_success(call, "Reconfiguration done.");
+        return;
+    case CHANGE_PLANNED:
+        api_value(call, plan);
         return;
     case CHANGE_INVALID:
         if (fault->err.rc == -ENOMEM)
@@ -148,12 +154,16 @@ parse_body(struct proposal *p)
 void
 api_config_change(struct api_call *call)
 {
-    struct proposal *p = arena_new(&call->arena, struct proposal);
+    struct proposal *p;
 
+    if (!api_read_terms(call))
+        return;
+    p = arena_new(&call->arena, struct proposal);
     p->call = call;
     p->method = call->req->method_id;
     p->path = json_path_from(call->path, 1);
     change_init(&call->controller->apply, &p->change, &proposal_ops);
+    p->change.dry_run = call->terms.dry_run;
     if (p->method == METHOD_DELETE || parse_body(p) == 0)
         apply_submit(&call->controller->apply, &p->change);
 }

@@ -214,14 +214,19 @@ static void
 restart_over(struct change *c, enum change_outcome outcome, const struct conf_fault *fault)
 {
     struct api_call *call = container_of(c, struct restart, change)->call;
+    struct json *plan = NULL;
 
-    if (outcome == CHANGE_APPLIED)
+    if (outcome == CHANGE_PLANNED)
+        plan = api_plan(call, &c->plan);
+    else if (outcome == CHANGE_APPLIED)
         br_log(LOG_NOTICE, "application \"" SLICE_FMT "\" is restarted", SLICE_ARG(c->restart));
     else
         br_log(LOG_ERROR, "failed to restart application \"" SLICE_FMT "\": %s",
                SLICE_ARG(c->restart), fault->err.text);
     change_done(c);
-    if (outcome == CHANGE_APPLIED)
+    if (plan != NULL)
+        api_value(call, plan);
+    else if (outcome == CHANGE_APPLIED)
         api_success(call, "Ok");
     else
         api_error(call, 500, "Failed to restart app.", fault->err.text);
@@ -232,10 +237,14 @@ static const struct change_ops restart_ops = {.propose = propose_restart, .over 
 void
 api_status_restart(struct api_call *call)
 {
-    struct restart *r = arena_new(&call->arena, struct restart);
+    struct restart *r;
 
+    if (!api_read_terms(call))
+        return;
+    r = arena_new(&call->arena, struct restart);
     r->call = call;
     change_init(&call->controller->apply, &r->change, &restart_ops);
+    r->change.dry_run = call->terms.dry_run;
     r->change.keep = false;
     r->change.restart = call->path.segments[2];
     apply_submit(&call->controller->apply, &r->change);

@@ -5,6 +5,8 @@
  *      |                         |                                      |
  *      +--------> FAILED <-------+ undo, answer why     SAVED <--keep-- COMMITTED
  *
+ * A dry run is over once it is VALID: its answer is the plan.
+ *
  * Each step sends its questions and returns; the answers come through the loop, and the last one
  * begins the next step.  Meanwhile everything else goes on; further changes wait in line.  Whatever
  * can fail comes before commit.  To undo is to take back all that was asked for, answered or not:
@@ -393,6 +395,15 @@ invalid(struct apply *a)
     finish(a, CHANGE_INVALID);
 }
 
+/* A dry run ends where something outside would begin to move. */
+static void
+planned(struct apply *a)
+{
+    change_move(a->current, CHANGE_VALID);
+    a->current->plan = a->plan;
+    finish(a, CHANGE_PLANNED);
+}
+
 /* The launch of an earlier controller that this application shall keep; 0: none, or it is gone. */
 static uint32_t
 adopted_launch(const struct apply *a, struct slice name)
@@ -463,11 +474,16 @@ begin_change(struct apply *a, struct change *c)
         invalid(a);
         return;
     }
-    rc = deployment_init(&a->next, generation_ref(c->next));
-    if (rc == 0) {
-        plan_make(&c->next->arena, a->live.generation, c->next, c->restart, &a->plan);
-        rc = make_asks(a);
+    plan_make(&c->next->arena, a->live.generation, c->next, c->restart, &a->plan);
+    if (c->dry_run) {
+        planned(a);
+        return;
     }
+    rc = deployment_init(&a->next, generation_ref(c->next));
+    if (rc == 0)
+        rc = make_asks(a);
+    else
+        br_fail(&a->fault.err, rc, "the configuration is too large");
     if (rc < 0) {
         invalid(a);
         return;

@@ -30,6 +30,7 @@ enum change_outcome {
     CHANGE_APPLIED, /* live, and saved if it was to be */
     CHANGE_INVALID, /* fault says where and why */
     CHANGE_REFUSED, /* fault->err says which step failed, and why */
+    CHANGE_PLANNED, /* of a dry run: it is valid, and c->plan is what it would do */
 };
 
 struct change_ops {
@@ -49,6 +50,8 @@ struct change {
     struct generation *next; /* made by change_init: parse into its arena */
     struct slice restart;    /* an application to start anew, or SLICE_NONE */
     bool keep;               /* write it to disk */
+    bool dry_run;            /* validate and plan it, nothing else */
+    struct plan plan;        /* of a dry run; to be looked at until `over` returns */
     bool leave_open;         /* if it fails, close no listener: it comes again */
     /*
      * It describes what an earlier controller left running: the launch of each application by name.

@@ -42,6 +42,8 @@ struct wish {
     enum change_outcome outcome;
     char detail[1024];
     char path[1024];
+    size_t plan_n; /* of a dry run */
+    enum plan_verb verbs[8];
 };
 
 static const struct json *
@@ -65,6 +67,9 @@ over(struct change *c, enum change_outcome outcome, const struct conf_fault *fau
     w->outcome = outcome;
     snprintf(w->detail, sizeof(w->detail), "%s", fault->err.text);
     snprintf(w->path, sizeof(w->path), "%s", fault->path);
+    w->plan_n = c->plan.n;
+    for (size_t i = 0; i < c->plan.n; i++)
+        w->verbs[i] = c->plan.steps[i].verb;
     change_done(c);
 }
 
@@ -215,6 +220,65 @@ a_restart_gives_a_new_launch_and_saves_nothing(void **state)
     peers_settle(&w->peers);
     assert_int_equal(again.outcome, CHANGE_APPLIED);
     assert_string_equal(w->peers.story, "START 2; PREPARE0 2; COMMIT0 2; ");
+}
+
+static void
+a_dry_run_tells_what_it_would_do_and_does_nothing(void **state)
+{
+    static const enum plan_verb verbs[] = {PLAN_LISTENER_OPEN, PLAN_APP_START, PLAN_LISTENER_KEEP,
+                                           PLAN_APP_KEEP};
+    struct world *w = *state;
+    struct wish dry = {.text = TWO}, next;
+
+    add_router(w, 0);
+    apply_it(w, ONE);
+    change_init(&w->apply, &dry.change, &wish_ops);
+    dry.change.dry_run = true;
+    apply_submit(&w->apply, &dry.change);
+    assert_true(dry.is_over);
+    assert_int_equal(dry.outcome, CHANGE_PLANNED);
+    assert_int_equal(dry.plan_n, array_len(verbs));
+    for (size_t i = 0; i < array_len(verbs); i++)
+        assert_int_equal(dry.verbs[i], verbs[i]);
+    peers_settle(&w->peers);
+    assert_string_equal(w->peers.story, "");
+    assert_int_equal(w->apply.live.generation->number, 1);
+
+    wish(w, &next, TWO); /* and no launch was counted for it */
+    peers_settle(&w->peers);
+    assert_int_equal(deployment_launch(&w->apply.live, SLICE("b")), 2);
+}
+
+static void
+a_dry_run_waits_for_its_turn_and_sees_what_is_live_then(void **state)
+{
+    struct world *w = *state;
+    struct wish first, dry = {.text = ONE};
+
+    add_router(w, 0);
+    wish(w, &first, ONE);
+    change_init(&w->apply, &dry.change, &wish_ops);
+    dry.change.dry_run = true;
+    apply_submit(&w->apply, &dry.change);
+    assert_false(dry.is_over);
+    peers_settle(&w->peers);
+    assert_int_equal(dry.outcome, CHANGE_PLANNED);
+    assert_int_equal(dry.plan_n, 2);
+    assert_int_equal(dry.verbs[0], PLAN_LISTENER_KEEP);
+    assert_int_equal(dry.verbs[1], PLAN_APP_KEEP);
+}
+
+static void
+an_invalid_dry_run_is_refused_like_any_other(void **state)
+{
+    struct world *w = *state;
+    struct wish dry = {.text = "{\"listeners\":{\"*:81\":{\"pass\":\"routes/none\"}}}"};
+
+    change_init(&w->apply, &dry.change, &wish_ops);
+    dry.change.dry_run = true;
+    apply_submit(&w->apply, &dry.change);
+    assert_int_equal(dry.outcome, CHANGE_INVALID);
+    assert_string_equal(dry.path, "/listeners/*:81/pass");
 }
 
 static void
@@ -465,6 +529,9 @@ main(void)
         A_TEST(an_old_launch_stops_when_every_router_has_retired_it),
         A_TEST(a_dead_router_does_not_keep_an_old_launch),
         A_TEST(a_restart_gives_a_new_launch_and_saves_nothing),
+        A_TEST(a_dry_run_tells_what_it_would_do_and_does_nothing),
+        A_TEST(a_dry_run_waits_for_its_turn_and_sees_what_is_live_then),
+        A_TEST(an_invalid_dry_run_is_refused_like_any_other),
         A_TEST(changes_wait_for_each_other),
         A_TEST(hundreds_of_listeners_are_asked_for_some_at_a_time),
         A_TEST(what_is_not_valid_reaches_nobody),
