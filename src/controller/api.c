@@ -93,15 +93,16 @@ release_body(void *arg, const char *p br_unused)
     free(arg);
 }
 
-/* In the order that clients of the API know: Server, Date, Content-Type, Content-Length,
+/* In the order that clients of the API know: Server, Date, Content-Type, (ETag,) Content-Length,
  * Connection. */
 static void
-respond(struct request *req, unsigned status, const struct json *body)
+respond(struct request *req, unsigned status, const char *etag, const struct json *body)
 {
     const struct field fields[] = {
         FIELD(SERVER, "Server", req->limits->server),
         FIELD(DATE, "Date", slice_make(clock_http_now(), CLOCK_HTTP_DATE_LEN)),
         FIELD(CONTENT_TYPE, "Content-Type", SLICE("application/json")),
+        FIELD(ETAG, "ETag", etag != NULL ? slice_cstr(etag) : SLICE_NONE),
     };
     struct buf b;
 
@@ -114,14 +115,15 @@ respond(struct request *req, unsigned status, const struct json *body)
         response_error(req, 500);
         return;
     }
-    response_send(req, status, fields, array_len(fields), buf_slice(&b), release_body, b.p);
+    response_send(req, status, fields, array_len(fields) - (etag == NULL), buf_slice(&b),
+                  release_body, b.p);
 }
 
 static void
 answer(struct api_call *call, unsigned status, const struct json *body)
 {
     if (call->req != NULL)
-        respond(call->req, status, body);
+        respond(call->req, status, call->etag, body);
     arena_done(&call->arena);
     free(call);
 }
@@ -247,7 +249,7 @@ on_refused(struct request *req, unsigned status)
     body = json_new(&a, JSON_OBJECT);
     json_add(body, SLICE("error"), json_new_string(&a, SLICE("Invalid request.")));
     json_add(body, SLICE("detail"), json_new_string(&a, slice_cstr(req->fault)));
-    respond(req, status, body);
+    respond(req, status, NULL, body);
     arena_done(&a);
 }
 

@@ -12,12 +12,14 @@
 
 struct conf_fault;
 struct controller;
+struct deployment;
 struct http_ops;
 struct plan;
 
 /* What a request asks of a change beyond its body; read when it arrives, heeded at its turn. */
 struct api_terms {
     bool dry_run;
+    struct slice if_match; /* the field's value, SLICE_NONE: there is none */
 };
 
 /* One call, from its request to its answer. */
@@ -27,6 +29,7 @@ struct api_call {
     struct api_terms terms;
     struct arena arena; /* dies with the call */
     struct json_path path;
+    const char *etag; /* of the answer, or NULL */
 };
 
 /* For the control socket's h1_server; the owner of its connections is the struct controller. */
@@ -69,6 +72,16 @@ struct json *api_plan(struct api_call *call, const struct plan *plan);
  * and the call was answered.
  */
 bool api_read_terms(struct api_call *call);
+
+/*
+ * api_terms_hold - is the configuration in force one that the request's If-Match names?  It is
+ * asked at the change's turn.
+ *   live   without a generation nothing matches
+ *   path   below /config: "*" asks that something is there
+ */
+bool api_terms_hold(const struct api_terms *terms, struct deployment *live, struct json_path path);
+/* 412; ends the call. */
+void api_precondition_failed(struct api_call *call);
 
 /* A JSON string of a C string, in the call's arena (not copied). */
 struct json *api_text(struct api_call *call, const char *text);

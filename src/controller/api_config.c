@@ -5,7 +5,13 @@
  *                                 when its turn comes: copy the live tree, put the body there
  *                                 the rest is apply.c's
  *
- * The order of checks is part of the interface: bad JSON on a missing path is 400, not 404.
+ * The order of checks is part of the interface: bad JSON on a missing path is 400, not 404; then
+ * the path, then If-Match (RFC 9110, 13.2.1: what would fail anyway is not asked for it), then the
+ * configuration.
+ *
+ * The ETag is that of the whole configuration whichever part is read, since all of it is validated
+ * together: no change of another part goes unnoticed.  The answer to a PUT has none (RFC 9110,
+ * 9.3.4: the text was not stored as it came).
  */
 #include "controller/api_config.h"
 
@@ -27,15 +33,17 @@ struct proposal {
 void
 api_config_get(struct api_call *call)
 {
-    const struct generation *live = call->controller->apply.live.generation;
+    struct deployment *live = &call->controller->apply.live;
     const struct json *value = NULL;
 
-    if (live != NULL)
-        value = json_path_get((struct json *)live->tree, json_path_from(call->path, 1));
-    if (value == NULL)
+    if (live->generation != NULL)
+        value = json_path_get((struct json *)live->generation->tree, json_path_from(call->path, 1));
+    if (value == NULL) {
         api_missing(call);
-    else
-        api_value(call, value);
+        return;
+    }
+    call->etag = deployment_etag(live);
+    api_value(call, value);
 }
 
 /* Where it cannot be put, removed, appended to. */
@@ -91,6 +99,11 @@ propose(struct change *c, const struct generation *live)
     if (rc < 0) {
         change_done(c);
         answer_misplaced(p->call, rc);
+        return NULL;
+    }
+    if (!api_terms_hold(&p->call->terms, &p->call->controller->apply.live, p->path)) {
+        change_done(c);
+        api_precondition_failed(p->call);
         return NULL;
     }
     return tree;

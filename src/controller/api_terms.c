@@ -5,12 +5,15 @@
  *
  * The query of a control request is ignored (control-api, 1.1) but for `dry_run`: without a value,
  * or with "true" or "1", it asks for the plan; "false" and "0" ask for the change.
+ *
+ * If-Match: RFC 9110, 13.1.1.  What cannot be read matches nothing.
  */
 #include "controller/api.h"
 
 #include <errno.h>
 
 #include "conf/plan.h"
+#include "controller/deployment.h"
 
 static const char *const verbs[] = {
     [PLAN_LISTENER_OPEN] = "open listener",
@@ -85,15 +88,72 @@ read_dry_run(struct slice query, bool *ret_dry_run)
     return rc;
 }
 
+/* Several fields are one list (RFC 9110, 5.3); the request may be gone when its turn comes. */
+static struct slice
+copy_if_match(struct arena *a, const struct request *req)
+{
+    const char *list = NULL;
+
+    for (unsigned i = 0; i < req->n_fields; i++) {
+        const struct field *f = &req->fields[i];
+
+        if (f->id == NAME_IF_MATCH)
+            list = arena_printf(a, "%s%s" SLICE_FMT, list != NULL ? list : "",
+                                list != NULL ? ", " : "", SLICE_ARG(f->value));
+    }
+    return list == NULL ? SLICE_NONE : slice_cstr(list);
+}
+
 bool
 api_read_terms(struct api_call *call)
 {
     const struct slice target = call->req->target;
     size_t mark = slice_find(target, 0, '?');
 
+    call->terms.if_match = copy_if_match(&call->arena, call->req);
     if (mark == target.n ||
         read_dry_run(slice_sub(target, mark + 1, target.n), &call->terms.dry_run) == 0)
         return true;
     api_error(call, 400, "Invalid request.", "the value of \"dry_run\" must be true or false");
     return false;
+}
+
+/*
+ * Is it in the list?  Our own tags have no comma, so a foreign one that has is cut into pieces that
+ * equal none of ours; neither does a weak one (strong comparison).
+ */
+static bool
+list_names(struct slice list, struct slice etag)
+{
+    struct slice tag;
+
+    while (slice_split(&list, ',', &tag)) {
+        if (slice_eq(slice_trim(tag), etag))
+            return true;
+    }
+    return false;
+}
+
+bool
+api_terms_hold(const struct api_terms *terms, struct deployment *live, struct json_path path)
+{
+    const struct slice list = terms->if_match;
+
+    if (list.p == NULL)
+        return true;
+    if (live->generation == NULL)
+        return false;
+    if (slice_eq(slice_trim(list), SLICE("*")))
+        return json_path_get((struct json *)live->generation->tree, path) != NULL;
+    return list_names(list, slice_cstr(deployment_etag(live)));
+}
+
+void
+api_precondition_failed(struct api_call *call)
+{
+    api_error(call, 412, "Precondition failed.",
+              slice_eq(slice_trim(call->terms.if_match), SLICE("*"))
+                  ? "there is nothing at this path to be replaced"
+                  : "the configuration in force is another than the one that If-Match names: "
+                    "somebody changed it meanwhile");
 }

@@ -360,7 +360,7 @@ begin_end(struct apply *a)
             ask_close(a->task, step);
     }
     a->live = a->next;
-    a->next = (struct deployment){NULL, NULL};
+    a->next = (struct deployment){.generation = NULL};
     retire_adopted(a);
     if (kept)
         change_move(a->current, CHANGE_SAVED);

@@ -24,6 +24,7 @@ int
 deployment_init(struct deployment *d, struct generation *generation)
 {
     d->generation = generation;
+    d->etag = NULL;
     d->launches = arena_array(&generation->arena, uint32_t, generation->n_apps + 1);
     return d->launches == NULL ? -ENOMEM : 0;
 }
@@ -33,7 +34,7 @@ deployment_done(struct deployment *d)
 {
     if (d->generation != NULL)
         generation_unref(d->generation);
-    *d = (struct deployment){NULL, NULL};
+    *d = (struct deployment){.generation = NULL};
 }
 
 static uint32_t *
@@ -74,6 +75,39 @@ seal(struct buf *b, const char *name)
 
     buf_done(b);
     return fd;
+}
+
+/*
+ * FNV-1a of 128 bits: no two of an operator's configurations share one by chance, and who may write
+ * the configuration has no use for two that do.
+ */
+static unsigned __int128
+fnv1a(struct slice text)
+{
+    const unsigned __int128 prime = (unsigned __int128)1 << 88 | 0x13b;
+    unsigned __int128 hash =
+        (unsigned __int128)0x6c62272e07bb0142 << 64 | (unsigned __int128)0x62b821756295c58d;
+
+    for (size_t i = 0; i < text.n; i++)
+        hash = (hash ^ (unsigned char)text.p[i]) * prime;
+    return hash;
+}
+
+const char *
+deployment_etag(struct deployment *d)
+{
+    unsigned __int128 hash;
+    struct buf b;
+
+    if (d->etag != NULL)
+        return d->etag;
+    buf_init(&b, TEXT_BYTES_MAX);
+    json_write_compact(&b, d->generation->tree);
+    hash = fnv1a(buf_slice(&b));
+    d->etag = arena_printf(&d->generation->arena, "\"%016llx%016llx\"",
+                           (unsigned long long)(hash >> 64), (unsigned long long)hash);
+    buf_done(&b);
+    return d->etag;
 }
 
 int

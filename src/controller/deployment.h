@@ -14,6 +14,7 @@ struct app_conf;
 struct deployment {
     struct generation *generation; /* holds one reference */
     uint32_t *launches;            /* one per generation->apps; 0: not chosen yet */
+    const char *etag;              /* NULL: nobody has asked yet */
 };
 
 /*
@@ -28,6 +29,12 @@ uint32_t deployment_launch(const struct deployment *d, struct slice name);
 void deployment_set_launch(struct deployment *d, struct slice name, uint32_t launch);
 
 bool deployment_names(const struct deployment *d, uint32_t launch);
+
+/*
+ * deployment_etag - the strong validator of the configuration, in quotes: equal texts have equal
+ * ones, in whichever controller.  Made once; lives as long as the generation.
+ */
+const char *deployment_etag(struct deployment *d);
 
 /* What a router needs to build it: {"conf": …, "launch": {"NAME": number, …}}, sealed.  fd or
  * -errno. */

@@ -20,7 +20,7 @@ def test_a_fresh_instance(brood):
     answer = brood.get()
     assert answer.status == 200 and answer.body == (
         b'{\r\n\t"listeners": {},\r\n\t"routes": [],\r\n\t"applications": {}\r\n}\r\n')
-    assert [k for k, _ in answer.all] == ["Server", "Date", "Content-Type", "Content-Length", "Connection"]
+    assert [k for k, _ in answer.all] == ["Server", "Date", "Content-Type", "ETag", "Content-Length", "Connection"]
     assert answer.fields["content-type"] == "application/json" and answer.fields["connection"] == "close"
     assert list(brood.get("/").json) == ["certificates", "config", "status"]
 

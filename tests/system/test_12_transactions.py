@@ -1,9 +1,13 @@
 """Changes as transactions: what a dry run says, guards against lost updates, where faults are, the
 versions before this one, and a disk that takes nothing."""
 
+import json
+import os
+import signal
+
 import pytest
 
-from brood import UnixHTTPConnection, free_port, python_app
+from brood import UnixHTTPConnection, free_port, python_app, wait_until
 
 DONE = {"success": "Reconfiguration done."}
 
@@ -77,3 +81,87 @@ def test_a_restart_may_be_dry(brood):
     assert {"step": "start application", "name": "hello"} in answer.json["plan"]
     assert brood.control("/control/applications/hello/restart?dry_run=no").status == 400
     assert brood.workers("hello") == workers
+
+
+# --- lost updates ---
+
+def etag(brood, path="/config"):
+    return brood.get(path).fields["etag"]
+
+
+def test_every_part_has_the_tag_of_the_whole(brood):
+    tag = etag(brood)
+    assert tag[0] == tag[-1] == '"' and len(tag) == 34
+    assert etag(brood, "/config/routes") == tag
+    assert "etag" not in brood.get("/config/none").fields and "etag" not in brood.get("/status").fields
+    brood.configure(returns(201))
+    assert etag(brood) != tag
+    brood.configure({"listeners": {}, "routes": [], "applications": {}})
+    assert etag(brood) == tag
+
+
+def test_the_second_of_two_editors_is_told(brood):
+    brood.configure(returns(200))
+    tag = etag(brood)
+    mine = request(brood, "PUT", "/config/routes/0/action/return", "201", if_match=tag)
+    assert mine.status == 200
+    theirs = request(brood, "PUT", "/config/routes/0/action/return", "202", if_match=tag)
+    assert theirs.status == 412
+    body = json.loads(theirs.body)
+    assert body["error"] == "Precondition failed." and "another" in body["detail"]
+    assert brood.get("/config/routes/0/action/return").json == 201
+
+
+@pytest.mark.parametrize("method, path, field, status", [
+    ("PUT", "/config", "*", 200), ("PUT", "/config/none", "*", 412), ("POST", "/config/routes", "*", 200),
+    ("DELETE", "/config/routes", '"no"', 412), ("DELETE", "/config/routes", "%s", 200),
+    ("DELETE", "/config/routes", '"no", %s', 200), ("DELETE", "/config/routes", "W/%s", 412),
+    ("DELETE", "/config/routes", "nonsense", 412), ("DELETE", "/config/routes", "", 412),
+    ("DELETE", "/config/none", '"no"', 404), ("PUT", "/config/none/none", '"no"', 404),
+    ("PUT", "/config?dry_run", '"no"', 412), ("PUT", "/config?dry_run", "%s", 200), ("PATCH", "/config", '"no"', 405),
+])
+def test_if_match(brood, method, path, field, status):
+    brood.configure(returns(200))
+    field = field.replace("%s", etag(brood))
+    assert request(brood, method, path, '{"action": {"return": 1}}' if method == "POST" else "{}", if_match=field).status == status
+
+
+def test_repeated_fields_are_one_list(brood):
+    tag = etag(brood)
+    c = UnixHTTPConnection(brood.control_path)
+    c.putrequest("DELETE", "/config")
+    c.putheader("If-Match", '"a"')
+    c.putheader("If-Match", tag)
+    c.endheaders()
+    assert c.getresponse().status == 200
+    c.close()
+
+
+def test_the_guard_is_looked_at_when_the_turn_comes(brood, tmp_path):
+    """A change that waits behind a slow one is compared with what that one left."""
+    (tmp_path / "slow.py").write_text(
+        "import os, time\n"
+        f"while not os.path.exists({str(tmp_path / 'go')!r}):\n    time.sleep(0.01)\n"
+        "def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'']\n")
+    tag = etag(brood)
+    connections = []
+    for path, body, fields in (("/config/applications/slow", python_app("slow", path=str(tmp_path)), {}),
+                               ("/config/routes", [], {"If-Match": tag})):
+        c = UnixHTTPConnection(brood.control_path)
+        c.request("PUT", path, json.dumps(body), fields)
+        connections.append(c)
+        assert etag(brood) == tag
+    (tmp_path / "go").touch()
+    assert [c.getresponse().status for c in connections] == [200, 412]
+
+
+def test_the_tag_survives_controller_and_daemon(brood):
+    brood.configure(returns(203))
+    tag = etag(brood)
+    old = brood.pids("brood: controller")[0]
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: brood.pids("brood: controller") not in ([], [old]), what="a new controller")
+    assert etag(brood) == tag
+    brood.stop()
+    brood.start()
+    assert etag(brood) == tag
