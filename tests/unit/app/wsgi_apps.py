@@ -1,6 +1,7 @@
 """WSGI applications for guest_test.c: one callable for each thing to be seen."""
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -293,7 +294,6 @@ def leave_a_mark():
 
 
 def frozen(environ, start_response):
-    import gc
 
     return text(start_response, "%s %s" % (gc.get_freeze_count() > 1000, gc.isenabled()))
 
@@ -313,12 +313,16 @@ def plain_answer(environ, start_response):
 
 
 def memory(environ, start_response):
-    """A request of all kinds of work; to /measure, the process's own memory in KiB.
+    """A request of all kinds of work; to /blocks, how many blocks of memory Python's objects hold; to /measure,
+    the process's own memory in KiB.
 
     Without shared pages, of which the nest's become resident as they are used, and counted exactly: the
     kernel's counters behind VmRSS and statm may be some hundred KiB behind (proc_pid_status(5))."""
     environ["wsgi.input"].read()
     own = 0
+    if environ["PATH_INFO"] == "/blocks":
+        gc.collect()
+        own = sys.getallocatedblocks()
     if environ["PATH_INFO"] == "/measure":
         with open("/proc/self/smaps_rollup") as f:
             own = sum(int(line.split()[1]) for line in f if line.startswith(("Anonymous:", "Swap:")))
