@@ -294,7 +294,6 @@ def leave_a_mark():
 
 
 def frozen(environ, start_response):
-
     return text(start_response, "%s %s" % (gc.get_freeze_count() > 1000, gc.isenabled()))
 
 
