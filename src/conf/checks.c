@@ -14,6 +14,7 @@
 #include "conf/address.h"
 #include "conf/json_path.h"
 #include "conf/mime.h"
+#include "conf/near.h"
 #include "conf/options.h"
 #include "conf/pass.h"
 #include "conf/pattern.h"
@@ -59,7 +60,7 @@ place(struct check *c)
     for (const struct check_frame *f = c->at; f != NULL; f = f->up)
         path.segments[--i] =
             f->name.p != NULL ? f->name : slice_cstr(arena_printf(c->arena, "%zu", f->index));
-    return json_path_text(c->arena, path);
+    return json_pointer(c->arena, path);
 }
 
 br_printf(3, 0) static int note(struct check *c, uint32_t offset, const char *fmt, va_list args)
@@ -221,6 +222,20 @@ check_share(struct check *c, const struct json *value)
     return each_text(c, value, parse_only);
 }
 
+/* The end of a sentence that says that there is no such name. */
+static const char *
+near_name(struct check *c, const struct json *object, struct slice name)
+{
+    struct near near = near_begin(name);
+
+    if (object != NULL && object->type == JSON_OBJECT) {
+        json_foreach(member, object) near_offer(&near, member->name);
+    }
+    if (near.best.p == NULL)
+        return ".";
+    return arena_printf(c->arena, "; did you mean %s?", check_quote(c, near.best));
+}
+
 static int
 check_destination(struct check *c, const struct json *value, const struct pass *to)
 {
@@ -228,8 +243,8 @@ check_destination(struct check *c, const struct json *value, const struct pass *
     case PASS_APPLICATION:
         if (map_get(&c->apps, to->name) == NULL)
             return check_refuse(c, value,
-                                "The \"pass\" names application %s, which does not exist.",
-                                check_quote(c, to->name));
+                                "The \"pass\" names application %s, which does not exist%s",
+                                check_quote(c, to->name), near_name(c, c->app_object, to->name));
         if (to->target.p != NULL)
             return check_refuse(c, value,
                                 "The \"pass\" names target %s, but application %s has no targets.",
@@ -243,8 +258,8 @@ check_destination(struct check *c, const struct json *value, const struct pass *
         return 0;
     case PASS_ROUTE:
         if (map_get(&c->routes, to->name) == NULL)
-            return check_refuse(c, value, "The \"pass\" names route %s, which does not exist.",
-                                check_quote(c, to->name));
+            return check_refuse(c, value, "The \"pass\" names route %s, which does not exist%s",
+                                check_quote(c, to->name), near_name(c, c->route_object, to->name));
         return 0;
     }
     return 0;
@@ -328,6 +343,20 @@ is_known_language(struct slice language)
     return false;
 }
 
+static const char *
+near_language(struct check *c)
+{
+    struct near near = near_begin(c->language);
+
+    for (size_t i = 0; i < n_options; i++) {
+        if (options[i].only != NULL)
+            near_offer(&near, slice_cstr(options[i].only));
+    }
+    if (near.best.p == NULL)
+        return ".";
+    return arena_printf(c->arena, "; did you mean \"" SLICE_FMT "\"?", SLICE_ARG(near.best));
+}
+
 static int
 check_type(struct check *c, const struct json *type)
 {
@@ -341,8 +370,8 @@ check_type(struct check *c, const struct json *type)
                             "The value of \"type\" must be a language, such as \"python\" or "
                             "\"python 3.11\".");
     if (!is_known_language(c->language))
-        return check_refuse(c, type, "Applications of type %s are not supported.",
-                            check_quote(c, type->text));
+        return check_refuse(c, type, "Applications of type %s are not supported%s",
+                            check_quote(c, type->text), near_language(c));
     if (c->modules != NULL && module_find(c->modules, c->language, version) == NULL)
         return check_refuse(c, type, "No language module was found for type %s.",
                             check_quote(c, type->text));

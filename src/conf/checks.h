@@ -20,11 +20,13 @@ struct check {
     struct arena *arena; /* scratch, without a cap */
     const struct conf_modules *modules;
     struct conf_fault *fault;
-    const struct check_frame *at; /* NULL: the root */
-    struct slice language;        /* of the application that is being looked at */
-    struct map apps;              /* name -> struct json * */
-    struct map routes;            /* of an object of routes, likewise */
-    bool route_array;             /* routes is an array */
+    const struct check_frame *at;    /* NULL: the root */
+    struct slice language;           /* of the application that is being looked at */
+    const struct json *app_object;   /* what is there under that name, or NULL */
+    const struct json *route_object; /* likewise */
+    struct map apps;                 /* name -> struct json * */
+    struct map routes;               /* of an object of routes, likewise */
+    bool route_array;                /* routes is an array */
 };
 
 /* Note the fault: where the validation stands, at value's place in the text.  Returns -EBADMSG. */

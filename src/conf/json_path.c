@@ -71,31 +71,24 @@ json_path_from(struct json_path path, size_t n)
     return (struct json_path){.segments = path.segments + n, .n = path.n - n};
 }
 
-/* '/' and '%' in it are encoded, and what would not print in a line. */
+/* RFC 6901, 3: "~" is written "~0", "/" is written "~1". */
 static size_t
-encode_segment(struct slice segment, char *to)
+escape_byte(char c, char *to)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    char *begin = to;
+    const char *written = c == '~' ? "~0" : c == '/' ? "~1" : c == '\0' ? "\xef\xbf\xbd" : NULL;
 
-    for (size_t i = 0; i < segment.n; i++) {
-        unsigned char c = (unsigned char)segment.p[i];
-
-        if (c != '/' && c != '%' && c > 0x20 && c != 0x7f) {
-            *to++ = (char)c;
-            continue;
-        }
-        *to++ = '%';
-        *to++ = digits[c >> 4];
-        *to++ = digits[c & 15];
+    if (written == NULL) {
+        *to = c;
+        return 1;
     }
-    return (size_t)(to - begin);
+    memcpy(to, written, strlen(written));
+    return strlen(written);
 }
 
 char *
-json_path_text(struct arena *a, struct json_path path)
+json_pointer(struct arena *a, struct json_path path)
 {
-    size_t room = 2;
+    size_t room = 1;
     char *text, *to;
 
     for (size_t i = 0; i < path.n; i++)
@@ -103,11 +96,10 @@ json_path_text(struct arena *a, struct json_path path)
     text = to = arena_alloc(a, room);
     if (text == NULL)
         return NULL;
-    if (path.n == 0)
-        *to++ = '/';
     for (size_t i = 0; i < path.n; i++) {
         *to++ = '/';
-        to += encode_segment(path.segments[i], to);
+        for (size_t k = 0; k < path.segments[i].n; k++)
+            to += escape_byte(path.segments[i].p[k], to);
     }
     *to = '\0';
     return text;

@@ -30,8 +30,11 @@ int json_path_split(struct arena *a, struct slice target, struct json_path *ret_
 /* The path without its first n segments. */
 struct json_path json_path_from(struct json_path path, size_t n);
 
-/* As text, "/routes/0/action": '/' and '%' inside names are encoded.  "/" for no segments. */
-char *json_path_text(struct arena *a, struct json_path path);
+/*
+ * As a JSON pointer (RFC 6901), "/routes/a~1b/0": "" is the root itself.  A NUL in a name, which
+ * JSON allows, is written as U+FFFD.
+ */
+char *json_pointer(struct arena *a, struct json_path path);
 
 /* What is there, or NULL. */
 struct json *json_path_get(struct json *root, struct json_path path);

@@ -10,6 +10,7 @@
 
 #include "conf/checks.h"
 #include "conf/generation.h"
+#include "conf/near.h"
 
 #define OPTION(...) {__VA_ARGS__},
 #define AT(how, type, member)              \
@@ -25,7 +26,6 @@ const struct option options[] = {
 #undef AT
 
 #define N_OPTIONS array_len(options)
-#define NEAR_MOST 64 /* longer names are not compared for likeness */
 
 const size_t n_options = N_OPTIONS;
 
@@ -118,46 +118,16 @@ option_child(const struct option *opt, struct slice name, struct slice language)
     return NULL;
 }
 
-/* Levenshtein's distance, one row of the matrix at a time. */
-static size_t
-distance(struct slice a, struct slice b)
-{
-    size_t row[NEAR_MOST + 1];
-
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t change = diagonal + (a.p[i - 1] != b.p[j - 1]);
-            size_t gap = br_min(row[j], row[j - 1]) + 1;
-
-            diagonal = row[j];
-            row[j] = br_min(change, gap);
-        }
-    }
-    return row[b.n];
-}
-
 const struct option *
 option_near(const struct option *opt, struct slice name, struct slice language)
 {
-    const struct option *best = NULL;
-    size_t least = 1 + br_min((size_t)2, name.n / 3);
+    struct near near = near_begin(name);
 
-    if (name.n > NEAR_MOST)
-        return NULL;
     for (const struct option *o = NULL; (o = option_next_child(opt, o)) != NULL;) {
-        size_t d = distance(slice_cstr(option_name(o)), name);
-
-        if (d < least && is_of_language(o, language)) {
-            least = d;
-            best = o;
-        }
+        if (is_of_language(o, language))
+            near_offer(&near, slice_cstr(option_name(o)));
     }
-    return best;
+    return near.best.p != NULL ? option_child(opt, near.best, language) : NULL;
 }
 
 void

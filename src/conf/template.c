@@ -10,6 +10,11 @@
 
 #include <errno.h>
 
+#include "conf/near.h"
+#include "conf/utf8.h"
+
+#define NAME_SHOWN 64 /* bytes of an unknown name in the sentence */
+
 struct variable_row {
     struct slice name;
     bool family;
@@ -95,6 +100,23 @@ scan_name(struct slice text, size_t *at, struct slice *ret_name, struct br_err *
 }
 
 static int
+unknown_variable(struct slice name, struct br_err *err)
+{
+    const int shown = (int)utf8_cut(name.p, name.n, NAME_SHOWN);
+    struct near near = near_begin(name);
+
+    for (int id = VAR_LITERAL + 1; id < VARIABLES; id++) {
+        if (!rows[id].family)
+            near_offer(&near, rows[id].name);
+    }
+    if (near.best.p == NULL)
+        return br_fail(err, -EBADMSG, "Unknown variable \"$" SLICE_FMT "\".", shown, name.p);
+    return br_fail(err, -EBADMSG,
+                   "Unknown variable \"$" SLICE_FMT "\"; did you mean \"$" SLICE_FMT "\"?", shown,
+                   name.p, SLICE_ARG(near.best));
+}
+
+static int
 parse_variable(struct slice text, size_t *at, struct template_part *ret_part, struct br_err *err)
 {
     struct slice name = SLICE_NONE;
@@ -106,10 +128,7 @@ parse_variable(struct slice text, size_t *at, struct template_part *ret_part, st
         *ret_part = (struct template_part){.id = VAR_LITERAL, .text = SLICE("$")};
         return 0;
     }
-    if (!find_variable(name, ret_part))
-        return br_fail(err, -EBADMSG, "Unknown variable \"$" SLICE_FMT "\".",
-                       (int)br_min(name.n, (size_t)64), name.p);
-    return 0;
+    return find_variable(name, ret_part) ? 0 : unknown_variable(name, err);
 }
 
 /* Literals that follow each other become one; only "$dollar" makes that need a copy. */

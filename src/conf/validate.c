@@ -15,9 +15,24 @@
 
 #include "conf/checks.h"
 #include "conf/options.h"
-#include "conf/utf8.h"
 
 static int check_value(struct check *c, const struct option *opt, const struct json *value);
+
+/* Whole tokens only: a part of one would name something else. */
+static void
+set_path(struct conf_fault *fault, const char *path)
+{
+    size_t n = strlen(path);
+
+    while (n >= sizeof fault->path) {
+        n--;
+        while (n > 0 && path[n] != '/')
+            n--;
+    }
+    memcpy(fault->path, path, n);
+    fault->path[n] = '\0';
+    fault->has_path = true;
+}
 
 int
 conf_fault_set(struct conf_fault *fault, int rc, uint32_t offset, const char *path, const char *fmt,
@@ -29,12 +44,8 @@ conf_fault_set(struct conf_fault *fault, int rc, uint32_t offset, const char *pa
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if (path != NULL) {
-        size_t n = utf8_cut(path, strlen(path), sizeof fault->path - 1);
-
-        memcpy(fault->path, path, n);
-        fault->path[n] = '\0';
-    }
+    if (path != NULL)
+        set_path(fault, path);
     fault->offset = offset;
     return br_fail(&fault->err, rc, "%s", text);
 }
@@ -228,16 +239,21 @@ int
 validate(struct arena *a, const struct json *conf, const struct conf_modules *modules,
          struct conf_fault *fault)
 {
-    struct check c = {.arena = a, .modules = modules, .fault = fault};
-    const struct json *routes = json_get(conf, SLICE("routes"));
+    struct check c = {
+        .arena = a,
+        .modules = modules,
+        .fault = fault,
+        .app_object = json_get(conf, SLICE("applications")),
+        .route_object = json_get(conf, SLICE("routes")),
+    };
     int rc;
 
     br_err_clear(&fault->err);
     map_init(&c.apps);
     map_init(&c.routes);
-    collect_names(json_get(conf, SLICE("applications")), &c.apps);
-    collect_names(routes, &c.routes);
-    c.route_array = routes != NULL && routes->type == JSON_ARRAY;
+    collect_names(c.app_object, &c.apps);
+    collect_names(c.route_object, &c.routes);
+    c.route_array = c.route_object != NULL && c.route_object->type == JSON_ARRAY;
     rc = check_value(&c, option_find(""), conf);
     map_done(&c.apps);
     map_done(&c.routes);

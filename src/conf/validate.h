@@ -11,9 +11,12 @@
 /* Where and why. */
 struct conf_fault {
     struct br_err err; /* one sentence that names the option: `detail` */
-    char path[1024];   /* "/routes/0/action/share" from the root of the configuration: `path` */
-    uint32_t offset;   /* of the value (or of the name, when that is at fault) in the text it was
-                          parsed from; JSON_NOWHERE when it came from an older text */
+    /* "/routes/0/action/share", a JSON pointer from the root of the configuration: `path`.  A
+       longer one points at the nearest parent that it has room for. */
+    char path[1024];
+    bool has_path;   /* "" is the root itself */
+    uint32_t offset; /* of the value (or of the name, when that is at fault) in the text it was
+                        parsed from; JSON_NOWHERE when it came from an older text */
 };
 
 /*
@@ -29,7 +32,7 @@ int validate(struct arena *a, const struct json *conf, const struct conf_modules
 
 /*
  * conf_fault_set - note a fault; also for what only applying can find out.
- *   path   NULL: the one that is there stays
+ *   path   a JSON pointer; NULL: the one that is there stays
  * Returns rc.
  */
 int conf_fault_set(struct conf_fault *fault, int rc, uint32_t offset, const char *path,

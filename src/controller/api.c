@@ -187,7 +187,7 @@ api_invalid(struct api_call *call, const char *title, const struct conf_fault *f
 
     json_add(body, SLICE("error"), api_text(call, title));
     json_add(body, SLICE("detail"), api_text(call, fault->err.text));
-    if (fault->path[0] != '\0')
+    if (fault->has_path)
         json_add(body, SLICE("path"), api_text(call, fault->path));
     if (fault->offset != JSON_NOWHERE && call->req != NULL)
         json_add(body, SLICE("location"), location(call, call->req->body.mem, fault->offset));

@@ -85,7 +85,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (generation_fill(g, root, NULL, &fault) == 0)
             check_plans(&g->arena, g);
         else
-            must(fault.err.text[0] != '\0' && fault.path[0] == '/');
+            must(fault.err.text[0] != '\0' && fault.has_path &&
+                 (fault.path[0] == '/' || fault.path[0] == '\0'));
     }
     generation_unref(g);
     return 0;

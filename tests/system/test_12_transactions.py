@@ -165,3 +165,28 @@ def test_the_tag_survives_controller_and_daemon(brood):
     brood.stop()
     brood.start()
     assert etag(brood) == tag
+
+
+# --- where a fault is ---
+
+@pytest.mark.parametrize("method, path, body, pointer, word, place", [
+    ("PUT", "/config", '{\n "routes": [],\n "listner": {}\n}', "/listner", '"listeners"', (3, 2)),
+    ("PUT", "/config", "[]", "", "an object", (1, 1)),
+    ("PUT", "/config/routes/a~1b%2Fc", '[{"action": {"retrun": 200}}]', "/routes/a~01b~1c/0/action/retrun", '"return"', (1, 14)),
+    ("PUT", "/config/routes/x", '[{"action":\n {"share": "/$hots"}}]', "/routes/x/0/action/share", '"$host"', (2, 12)),
+    ("PUT", "/config/listeners/*:80", '{"pass": "routes/mian"}', "/listeners/*:80/pass", '"main"', (1, 10)),
+    ("PUT", "/config/listeners/*:80", '{"pass": "applications/helo"}', "/listeners/*:80/pass", '"hello"', (1, 10)),
+    ("PUT", "/config/listner", "{}", "/listner", '"listeners"', None),
+    ("POST", "/config/routes/main", '{"action": {"return": 9999}}', "/routes/main/0/action/return", "return", (1, 23)),
+    ("DELETE", "/config/applications/hello", None, "/routes/to/0/action/pass", "hello", None),
+])
+def test_a_fault_has_a_pointer_a_word_and_a_place(brood, method, path, body, pointer, word, place):
+    brood.configure({"listeners": {}, "routes": {"main": [], "to": [{"action": {"pass": "applications/hello"}}]},
+                     "applications": {"hello": python_app("hello")}})
+    answer = brood.control(path, method, body)
+    assert answer.status == 400 and answer.json["error"] == "Invalid configuration."
+    assert answer.json["path"] == pointer and word in answer.json["detail"]
+    where = answer.json.get("location")
+    assert where is None if place is None else (where["line"], where["column"]) == place
+    if place:
+        assert body.encode()[where["offset"]:].startswith(body.split("\n")[place[0] - 1][place[1] - 1:].split("\n")[0].encode())

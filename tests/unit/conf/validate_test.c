@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "conf/utf8.h"
-
 #include "fixture.h"
 
 static const struct conf_module found[] = {
@@ -107,7 +105,7 @@ unknown_options_are_refused(void **state)
         {"{\"routes\":[{\"action\":{\"share\":\"/x\",\"fallback\":{\"shares\":\"/y\"}}}]}",
          "/routes/0/action/fallback/shares", "did you mean \"share\""},
         {"{\"applications\":{\"a/b\":{\"type\":\"python\",\"module\":\"m\",\"proceses\":1}}}",
-         "/applications/a%2Fb/proceses", "did you mean \"processes\""},
+         "/applications/a~1b/proceses", "did you mean \"processes\""},
         {"{\"settings\":{\"http\":{\"idle_timeuot\":1}}}", "/settings/http/idle_timeuot",
          "did you mean \"idle_timeout\""},
     };
@@ -134,8 +132,8 @@ static void
 wrong_types_are_refused(void **state)
 {
     static const struct refusal cases[] = {
-        {"[]", "/", "The value of the configuration must be an object, but is an array."},
-        {"null", "/", "a null"},
+        {"[]", "", "The value of the configuration must be an object, but is an array."},
+        {"null", "", "a null"},
         {"{\"listeners\":[]}", "/listeners", "must be an object, but is an array"},
         {"{\"listeners\":null}", "/listeners", "but is a null"},
         {"{\"listeners\":{\"*:80\":\"routes\"}}", "/listeners/*:80", "an object"},
@@ -222,6 +220,20 @@ references_must_lead_somewhere(void **state)
          "/listeners/*:80/pass", "no array of routes"},
         {"{\"listeners\":{\"*:80\":{\"pass\":\"routes/b\"}},\"routes\":{\"a\":[]}}",
          "/listeners/*:80/pass", "route \"b\""},
+        {"{\"listeners\":{\"*:80\":{\"pass\":\"routes/"
+         "mian\"}},\"routes\":{\"main2\":[],\"min\":[]}}",
+         "/listeners/*:80/pass", "route \"mian\", which does not exist; did you mean \"min\"?"},
+        {"{\"listeners\":{\"*:80\":{\"pass\":\"applications/a%2Fblg\"}},\"applications\":{\"a/"
+         "blog\":"
+         "{\"type\":\"python\",\"module\":\"m\"}}}",
+         "/listeners/*:80/pass",
+         "application \"a/blg\", which does not exist; did you mean \"a/blog\"?"},
+        {"{\"routes\":[{\"action\":{\"share\":\"/x/$request_ur\"}}]}", "/routes/0/action/share",
+         "Unknown variable \"$request_ur\"; did you mean \"$request_uri\"?"},
+        {"{\"routes\":[{\"action\":{\"share\":\"/x/$xyzzy\"}}]}", "/routes/0/action/share",
+         "Unknown variable \"$xyzzy\"."},
+        {"{\"applications\":{\"a\":{\"type\":\"pyton 3\"}}}", "/applications/a/type",
+         "type \"pyton 3\" are not supported; did you mean \"python\"?"},
         {"{\"listeners\":{\"*:80\":{\"pass\":\"routes/0\"}},\"routes\":[]}", "/listeners/*:80/pass",
          "route \"0\""},
         {"{\"listeners\":{\"*:80\":{\"pass\":\"nowhere\"}}}", "/listeners/*:80/pass",
@@ -314,7 +326,7 @@ applications_are_checked(void **state)
         {PYTHON("\"home\":\"/a\\u0000b\""), "/applications/a/home", "NUL"},
         {PYTHON("\"path\":[\"/a\",\"\\u0000\"]"), "/applications/a/path/1", "NUL"},
         {"{\"applications\":{\"a\\u0000\":{\"type\":\"python\",\"module\":\"m\"}}}",
-         "/applications/a%00", "NUL"},
+         "/applications/a\xef\xbf\xbd", "NUL"},
     };
 #undef PYTHON
 
@@ -327,11 +339,11 @@ mime_types_are_checked(void **state)
 #define MIME(types) "{\"settings\":{\"http\":{\"static\":{\"mime_types\":{" types "}}}}}"
 #define MIME_AT     "/settings/http/static/mime_types/"
     static const struct refusal cases[] = {
-        {MIME("\"a/b\":\"\""), MIME_AT "a%2Fb", "must not be empty"},
-        {MIME("\"a/b\":[\".x\",\"\"]"), MIME_AT "a%2Fb/1", "must not be empty"},
-        {MIME("\"a/b\":[\".x\",\".X\"]"), MIME_AT "a%2Fb/1", "\".X\" is given twice"},
-        {MIME("\"a/b\":\".x\",\"c/d\":\".x\""), MIME_AT "c%2Fd", "twice"},
-        {MIME("\"a/b\":1"), MIME_AT "a%2Fb", "a string or an array of strings"},
+        {MIME("\"a/b\":\"\""), MIME_AT "a~1b", "must not be empty"},
+        {MIME("\"a/b\":[\".x\",\"\"]"), MIME_AT "a~1b/1", "must not be empty"},
+        {MIME("\"a/b\":[\".x\",\".X\"]"), MIME_AT "a~1b/1", "\".X\" is given twice"},
+        {MIME("\"a/b\":\".x\",\"c/d\":\".x\""), MIME_AT "c~1d", "twice"},
+        {MIME("\"a/b\":1"), MIME_AT "a~1b", "a string or an array of strings"},
     };
 #undef MIME
 #undef MIME_AT
@@ -394,7 +406,7 @@ without_modules_any_version_will_do(void **state)
 }
 
 static void
-long_names_are_cut_in_sentences_and_paths(void **state)
+long_names_are_cut_in_sentences(void **state)
 {
     struct json *root = json_new(*state, JSON_OBJECT);
     struct conf_fault fault = {.offset = 0};
@@ -406,16 +418,25 @@ long_names_are_cut_in_sentences_and_paths(void **state)
     assert_int_equal(validate(*state, root, NULL, &fault), -EBADMSG);
     assert_true(strlen(fault.err.text) < 200);
     assert_non_null(strstr(fault.err.text, "\xc3\xa9...\""));
-    assert_true(utf8_is_valid(fault.path, strlen(fault.path)));
-    assert_int_equal(strlen(fault.path), sizeof fault.path - 1);
+    assert_true(fault.has_path); /* of the parent: a part of the name would be another */
+    assert_string_equal(fault.path, "");
+}
 
-    /* All moved by one byte: the end of the path would cut a character. */
-    memset(name, 'x', sizeof name);
-    for (size_t i = 1; i + 1 < sizeof name; i += 2)
-        memcpy(name + i, "\xc3\xa9", 2);
-    assert_int_equal(validate(*state, root, NULL, &fault), -EBADMSG);
-    assert_true(utf8_is_valid(fault.path, strlen(fault.path)));
-    assert_int_equal(strlen(fault.path), sizeof fault.path - 2);
+static void
+the_longest_path_ends_with_a_whole_name(void **state)
+{
+    struct conf_fault fault = {.offset = 0};
+    char path[2048];
+
+    (void)state;
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    memcpy(path, "/a/b/", 5);
+    conf_fault_set(&fault, -EBADMSG, 0, path, "no");
+    assert_string_equal(fault.path, "/a/b");
+    path[sizeof fault.path - 1] = '\0';
+    conf_fault_set(&fault, -EBADMSG, 0, path, "no");
+    assert_string_equal(fault.path, path);
 }
 
 static void
@@ -453,7 +474,8 @@ main(void)
         arena_test(the_offset_is_of_what_is_wrong),
         arena_test(values_of_an_older_text_have_no_offset),
         arena_test(without_modules_any_version_will_do),
-        arena_test(long_names_are_cut_in_sentences_and_paths),
+        arena_test(long_names_are_cut_in_sentences),
+        arena_test(the_longest_path_ends_with_a_whole_name),
         arena_test(a_fault_can_be_set_from_outside),
     };
 

@@ -162,8 +162,8 @@ a_fresh_one_has_the_default_configuration(void **state)
     text = call("GET", "/config", "");
     assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\nServer: brood/"));
     assert_non_null(strstr(text, "\r\nDate: "));
-    assert_non_null(strstr(text, " GMT\r\nContent-Type: application/json\r\n"
-                                 "Content-Length: 62\r\nConnection: close\r\n\r\n"
+    assert_non_null(strstr(text, " GMT\r\nContent-Type: application/json\r\nETag: \""));
+    assert_non_null(strstr(text, "\"\r\nContent-Length: 62\r\nConnection: close\r\n\r\n"
                                  "{\r\n\t\"listeners\": {},\r\n\t\"routes\": [],\r\n"
                                  "\t\"applications\": {}\r\n}\r\n"));
     assert_true(logged("controller started"));
