@@ -115,12 +115,32 @@ prepare(struct arguments *args, struct br_err *err)
     return rc;
 }
 
+/* What our caller left open is not ours to keep; a standard stream that is missing would become
+ * some socket of ours. */
+static int
+settle_descriptors(struct br_err *err)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR); /* as 0, 1, 2 it is inherited */
+        if (fd < 0)
+            return br_fail(err, -errno, "cannot open \"/dev/null\"");
+    } while (fd <= STDERR_FILENO);
+    if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
+        return br_fail(err, -errno, "cannot close what was left open");
+    return 0;
+}
+
 static int
 run(struct arguments *args, struct br_err *err)
 {
     struct settings *s = &args->settings;
     br_cleanup(fd_closep) int pid_fd = -1;
-    int rc = prepare(args, err);
+    int rc = settle_descriptors(err);
+
+    if (rc == 0)
+        rc = prepare(args, err);
 
     if (rc == 0 && !s->foreground)
         rc = daemon_begin(log_fd(), &s->ready_fd, err);

@@ -48,6 +48,18 @@ def test_a_stale_control_socket_is_replaced(make_brood):
     assert daemon.get().status == 200
 
 
+def test_what_the_caller_left_open_is_closed(make_brood):
+    daemon = make_brood(start=False)
+    kept, left = os.pipe()
+    daemon.process = subprocess.Popen(daemon.command(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=daemon.dir,
+                                      env=daemon.env, pass_fds=[left])
+    os.close(left)
+    daemon.wait_ready()
+    os.set_blocking(kept, False)
+    assert os.read(kept, 1) == b""
+    os.close(kept)
+
+
 def test_stop_by_each_signal(make_brood):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         make_brood().stop(number)
