@@ -137,7 +137,7 @@ logs_are_opened_for_each_asker_and_again_after_rotation(void **state)
 {
     struct scene s = {0};
     struct stat st;
-    char old[128];
+    char old[256];
 
     (void)state;
     begin(&s);
