@@ -1,0 +1,186 @@
+/*
+ * broodctl_config.c - the commands that read and change the configuration as a whole text or a
+ * part.
+ *
+ *   get PATH   put PATH FILE   append PATH FILE   delete PATH   apply FILE   diff FILE   check FILE
+ *
+ * Each change is one request, hence one transaction of the server: applied as a whole or not at
+ * all.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "conf/json_write.h"
+#include "programs/broodctl_diff.h"
+#include "programs/broodctl_http.h"
+#include "programs/broodctl_input.h"
+#include "programs/broodctl_out.h"
+#include "programs/check.h"
+
+#define TEXT_BYTES_MAX (512u * 1024 * 1024)
+
+static enum ctl_exit
+get(struct ctl *ctl, const char *target)
+{
+    struct ctl_answer answer;
+    enum ctl_exit code = http_get(ctl, &ctl->arena, target, &answer);
+
+    if (code == CTL_OK)
+        out_body(answer.body);
+    return code;
+}
+
+static enum ctl_exit
+change(struct ctl *ctl, const char *method, const char *target, struct slice body,
+       const char *origin)
+{
+    struct ctl_request request = {method, target, body, origin, SLICE_NONE};
+    struct ctl_answer answer;
+    enum ctl_exit code = http_ask(ctl, &ctl->arena, &request, &answer);
+
+    if (code == CTL_OK)
+        out_success(ctl, &answer);
+    return code;
+}
+
+static enum ctl_exit
+send_file(struct ctl *ctl, const char *method, const char *target, const char *path)
+{
+    const char *origin;
+    struct slice text;
+    enum ctl_exit code = input_read(&ctl->arena, path, &text, &origin);
+
+    return code == CTL_OK ? change(ctl, method, target, text, origin) : code;
+}
+
+enum ctl_exit
+ctl_get(struct ctl *ctl, int n, char **words)
+{
+    return get(ctl, http_target(&ctl->arena, n > 0 ? words[0] : "/config"));
+}
+
+enum ctl_exit
+ctl_put(struct ctl *ctl, int n, char **words)
+{
+    return send_file(ctl, "PUT", http_target(&ctl->arena, words[0]), n > 1 ? words[1] : NULL);
+}
+
+enum ctl_exit
+ctl_append(struct ctl *ctl, int n, char **words)
+{
+    return send_file(ctl, "POST", http_target(&ctl->arena, words[0]), n > 1 ? words[1] : NULL);
+}
+
+enum ctl_exit
+ctl_delete(struct ctl *ctl, br_unused int n, char **words)
+{
+    return change(ctl, "DELETE", http_target(&ctl->arena, words[0]), SLICE_NONE, NULL);
+}
+
+enum ctl_exit
+ctl_apply(struct ctl *ctl, br_unused int n, char **words)
+{
+    return send_file(ctl, "PUT", "/config", words[0]);
+}
+
+enum ctl_exit
+ctl_check(br_unused struct ctl *ctl, br_unused int n, char **words)
+{
+    return check_config(words[0]) == 0 ? CTL_OK : CTL_REFUSED;
+}
+
+/* Both sides in the API's layout, so that only differences of meaning show. */
+static struct slice
+laid_out(const struct json *value, struct buf *b)
+{
+    size_t n = 0;
+
+    json_write(b, value);
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->p[i] != '\r')
+            b->p[n++] = b->p[i];
+    }
+    return slice_make(b->p, n);
+}
+
+static void
+print_diff(struct ctl *ctl, bool differs, struct slice text)
+{
+    struct json *object;
+
+    if (!ctl->json) {
+        fwrite(text.p, 1, text.n, stdout);
+        return;
+    }
+    object = json_new(&ctl->arena, JSON_OBJECT);
+    json_add(object, SLICE("different"), json_new_bool(&ctl->arena, differs));
+    json_add(object, SLICE("diff"), json_new_string(&ctl->arena, text));
+    out_json(object);
+}
+
+enum ctl_exit
+ctl_diff(struct ctl *ctl, br_unused int n, char **words)
+{
+    struct arena *a = &ctl->arena;
+    struct ctl_answer answer;
+    struct buf running, wanted, diff;
+    struct json *value;
+    const char *origin;
+    bool differs;
+    enum ctl_exit code = input_parse(a, words[0], &value, &origin);
+
+    if (code == CTL_OK)
+        code = http_get(ctl, a, "/config", &answer);
+    if (code != CTL_OK)
+        return code;
+    if (answer.value == NULL)
+        return ctl_fail(CTL_UNREACHABLE, "the server's configuration is not JSON");
+    buf_init(&running, TEXT_BYTES_MAX);
+    buf_init(&wanted, TEXT_BYTES_MAX);
+    buf_init(&diff, TEXT_BYTES_MAX);
+    differs = diff_unified(a, laid_out(answer.value, &running), laid_out(value, &wanted), "running",
+                           origin, &diff);
+    print_diff(ctl, differs, buf_slice(&diff));
+    buf_done(&running);
+    buf_done(&wanted);
+    buf_done(&diff);
+    return differs ? CTL_REFUSED : CTL_OK;
+}
+
+/* "broodctl /config/listeners < file": PUT when there is something to put. */
+static enum ctl_exit
+get_or_put(struct ctl *ctl, const char *target)
+{
+    const char *origin;
+    struct slice text = SLICE_NONE;
+
+    if (input_is_given()) {
+        enum ctl_exit code = input_read(&ctl->arena, NULL, &text, &origin);
+
+        if (code != CTL_OK)
+            return code;
+    }
+    return text.n > 0 ? change(ctl, "PUT", target, text, origin) : get(ctl, target);
+}
+
+enum ctl_exit
+ctl_path(struct ctl *ctl, int n, char **words)
+{
+    const char *target = http_target(&ctl->arena, words[0]);
+    const char *method = n > 1 ? words[1] : NULL;
+
+    if (n > 2)
+        return ctl_fail(CTL_USAGE, "too many words behind \"%s\"", words[1]);
+    if (method == NULL)
+        return get_or_put(ctl, target);
+    if (strcmp(method, "GET") == 0)
+        return get(ctl, target);
+    if (strcmp(method, "PUT") == 0 || strcmp(method, "POST") == 0)
+        return send_file(ctl, method, target, NULL);
+    if (strcmp(method, "DELETE") == 0)
+        return change(ctl, method, target, SLICE_NONE, NULL);
+    if (strcmp(method, "EDIT") == 0)
+        return ctl_edit(ctl, 1, words);
+    return ctl_fail(CTL_USAGE, "GET, PUT, POST, DELETE or EDIT, not \"%s\"", method);
+}
