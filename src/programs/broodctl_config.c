@@ -110,7 +110,7 @@ print_diff(struct ctl *ctl, bool differs, struct slice text)
     struct json *object;
 
     if (!ctl->json) {
-        fwrite(text.p, 1, text.n, stdout);
+        out_body(text);
         return;
     }
     object = json_new(&ctl->arena, JSON_OBJECT);
