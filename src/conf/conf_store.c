@@ -21,6 +21,7 @@
 
 #include "base/fd.h"
 #include "base/slice.h"
+#include "conf/aside.h"
 
 #define TEXT_NAME    "conf.json"
 #define ASIDE_NAME   "conf.json.new"
@@ -82,87 +83,27 @@ conf_store_read(const struct conf_store *store, int *ret_fd, uint32_t *ret_versi
     return 0;
 }
 
-/* From offset 0 of one to the end of the other. */
-static int
-copy_bytes(int from, int to)
-{
-    char block[64 * 1024];
-    off_t at = 0;
-
-    for (;;) {
-        ssize_t n = pread(from, block, sizeof block, at);
-        int rc;
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : 0;
-        at += n;
-        if (at > (off_t)CONF_STORE_BYTES_MAX)
-            return -EFBIG;
-        rc = fd_write_all(to, block, (size_t)n);
-        if (rc < 0)
-            return rc;
-    }
-}
-
-static int
-open_new(const struct conf_store *store, const char *name, struct br_err *err)
-{
-    int fd = openat(store->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    return fd < 0 ? br_fail(err, -errno, "cannot write \"%s\" in the state directory", name) : fd;
-}
-
-static int
-sync_file(int fd, const char *name, struct br_err *err)
-{
-    return fsync(fd) < 0 ? br_fail(err, -errno, "cannot sync \"%s\"", name) : 0;
-}
-
 int
 conf_store_save(const struct conf_store *store, int fd, struct br_err *err)
 {
-    br_cleanup(fd_closep) int to = open_new(store, ASIDE_NAME, err);
-    int rc;
-
-    if (to < 0)
-        return to;
-    rc = copy_bytes(fd, to);
-    if (rc < 0)
-        return br_fail(err, rc, "cannot write \"%s\" in the state directory", ASIDE_NAME);
-    return sync_file(to, ASIDE_NAME, err);
-}
-
-static int
-move(const struct conf_store *store, const char *from, const char *to, struct br_err *err)
-{
-    if (renameat(store->dir, from, store->dir, to) < 0)
-        return br_fail(err, -errno, "cannot rename \"%s\" to \"%s\"", from, to);
-    return 0;
+    return aside_copy(store->dir, ASIDE_NAME, fd, err);
 }
 
 static int
 write_version(const struct conf_store *store, uint32_t version, struct br_err *err)
 {
-    br_cleanup(fd_closep) int fd = open_new(store, VERSION_NEW, err);
     char text[VERSION_MAX];
     int rc;
 
-    if (fd < 0)
-        return fd;
     snprintf(text, sizeof text, "%u\n", version);
-    rc = fd_write_all(fd, text, strlen(text));
-    if (rc < 0)
-        return br_fail(err, rc, "cannot write \"%s\" in the state directory", VERSION_NEW);
-    rc = sync_file(fd, VERSION_NEW, err);
-    return rc < 0 ? rc : move(store, VERSION_NEW, VERSION_NAME, err);
+    rc = aside_write(store->dir, VERSION_NEW, slice_cstr(text), err);
+    return rc < 0 ? rc : aside_move(store->dir, VERSION_NEW, store->dir, VERSION_NAME, err);
 }
 
 int
 conf_store_keep(const struct conf_store *store, uint32_t version, struct br_err *err)
 {
-    int rc = move(store, ASIDE_NAME, TEXT_NAME, err);
+    int rc = aside_move(store->dir, ASIDE_NAME, store->dir, TEXT_NAME, err);
 
     if (rc == 0 && read_version(store) != version)
         rc = write_version(store, version, err);
@@ -174,7 +115,5 @@ conf_store_keep(const struct conf_store *store, uint32_t version, struct br_err 
 int
 conf_store_drop(const struct conf_store *store, struct br_err *err)
 {
-    if (unlinkat(store->dir, ASIDE_NAME, 0) < 0 && errno != ENOENT)
-        return br_fail(err, -errno, "cannot remove \"%s\" in the state directory", ASIDE_NAME);
-    return 0;
+    return aside_remove(store->dir, ASIDE_NAME, err);
 }

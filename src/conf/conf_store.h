@@ -4,6 +4,7 @@
  *   STATE/conf.json       compact JSON, replaced whole
  *   STATE/conf.json.new   written aside and synced; renamed when the change is live
  *   STATE/version         decimal, of the program that wrote conf.json
+ *   STATE/history/        conf_history.h
  *
  * Used by main, which never looks into the text: bytes come from a descriptor and go to one.
  * Whatever happens between two calls, conf.json is one whole text, the old or the new.

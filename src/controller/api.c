@@ -17,6 +17,7 @@
 #include "conf/json_write.h"
 #include "controller/api_certs.h"
 #include "controller/api_config.h"
+#include "controller/api_history.h"
 #include "controller/api_status.h"
 #include "controller/controller.h"
 #include "http/response.h"
@@ -32,6 +33,11 @@ static const struct api_resource resources[] = {
     {"/config/**", METHOD_PUT, api_config_change, NOT_ALLOWED, "replace, or create a member"},
     {"/config/**", METHOD_POST, api_config_change, NOT_ALLOWED, "append to an array"},
     {"/config/**", METHOD_DELETE, api_config_change, NOT_ALLOWED, "remove"},
+    {"/history", METHOD_GET, api_history_list, NOT_ALLOWED,
+     "the last configurations that were kept, newest first: number, time, size"},
+    {"/history/*", METHOD_GET, api_history_get, NOT_ALLOWED, "one of them"},
+    {"/history/*/apply", METHOD_POST, api_history_apply, NOT_ALLOWED,
+     "make it the configuration in force"},
     {"/status/**", METHOD_GET, api_status_get, INVALID_METHOD, "counters, processes, modules"},
     {"/control/applications/*/restart", METHOD_GET, api_status_restart, NOT_ALLOWED,
      "new processes for an application"},

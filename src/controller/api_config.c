@@ -27,7 +27,8 @@ struct proposal {
     struct api_call *call;
     enum req_method method;
     struct json_path path; /* below /config */
-    struct json *value;    /* the body; NULL for DELETE */
+    struct json *value;    /* to be put there; NULL for DELETE */
+    bool from_body;        /* where value came from: a fault in it has a place */
 };
 
 void
@@ -110,9 +111,20 @@ propose(struct change *c, const struct generation *live)
 }
 
 static void
+answer_invalid(const struct proposal *p, const struct conf_fault *fault)
+{
+    struct conf_fault placed = *fault;
+
+    if (!p->from_body)
+        placed.offset = JSON_NOWHERE;
+    api_invalid(p->call, "Invalid configuration.", &placed);
+}
+
+static void
 over(struct change *c, enum change_outcome outcome, const struct conf_fault *fault)
 {
-    struct api_call *call = container_of(c, struct proposal, change)->call;
+    struct proposal *p = container_of(c, struct proposal, change);
+    struct api_call *call = p->call;
     struct json *plan = NULL;
 
     if (outcome == CHANGE_APPLIED)
@@ -133,7 +145,7 @@ over(struct change *c, enum change_outcome outcome, const struct conf_fault *fau
         if (fault->err.rc == -ENOMEM)
             api_error(call, 500, "Memory allocation failed.", fault->err.text);
         else
-            api_invalid(call, "Invalid configuration.", fault);
+            answer_invalid(p, fault);
         return;
     case CHANGE_REFUSED:
         api_error(call, 500, "Failed to apply new configuration.", fault->err.text);
@@ -143,25 +155,35 @@ over(struct change *c, enum change_outcome outcome, const struct conf_fault *fau
 
 static const struct change_ops proposal_ops = {.propose = propose, .over = over};
 
-/* Parse the body into the arena of the generation to be.  0, or the call was answered. */
+/* Parse the text into the arena of the generation to be.  0, or the call was answered. */
 static int
-parse_body(struct proposal *p)
+parse(struct proposal *p, struct slice text)
 {
     struct conf_fault fault = {.err = BR_ERR_NONE, .offset = JSON_NOWHERE};
     size_t offset = JSON_NOWHERE;
-    int rc =
-        json_parse(&p->change.next->arena, p->call->req->body.mem, &p->value, &offset, &fault.err);
+    int rc = json_parse(&p->change.next->arena, text, &p->value, &offset, &fault.err);
 
     if (rc == 0)
         return 0;
     change_done(&p->change);
     if (rc == -EBADMSG) {
-        fault.offset = (uint32_t)offset;
+        fault.offset = p->from_body ? (uint32_t)offset : JSON_NOWHERE;
         api_invalid(p->call, "Invalid JSON.", &fault);
     } else {
         api_error(p->call, 500, "Memory allocation failed.", NULL);
     }
     return rc;
+}
+
+static struct proposal *
+proposal_new(struct api_call *call, enum req_method method, struct json_path path)
+{
+    struct proposal *p = arena_new(&call->arena, struct proposal);
+
+    *p = (struct proposal){.call = call, .method = method, .path = path};
+    change_init(&call->controller->apply, &p->change, &proposal_ops);
+    p->change.dry_run = call->terms.dry_run;
+    return p;
 }
 
 void
@@ -171,12 +193,17 @@ api_config_change(struct api_call *call)
 
     if (!api_read_terms(call))
         return;
-    p = arena_new(&call->arena, struct proposal);
-    p->call = call;
-    p->method = call->req->method_id;
-    p->path = json_path_from(call->path, 1);
-    change_init(&call->controller->apply, &p->change, &proposal_ops);
-    p->change.dry_run = call->terms.dry_run;
-    if (p->method == METHOD_DELETE || parse_body(p) == 0)
+    p = proposal_new(call, call->req->method_id, json_path_from(call->path, 1));
+    p->from_body = p->method != METHOD_DELETE;
+    if (!p->from_body || parse(p, call->req->body.mem) == 0)
+        apply_submit(&call->controller->apply, &p->change);
+}
+
+void
+api_config_replace(struct api_call *call, struct slice text)
+{
+    struct proposal *p = proposal_new(call, METHOD_PUT, (struct json_path){.n = 0});
+
+    if (parse(p, text) == 0)
         apply_submit(&call->controller->apply, &p->change);
 }

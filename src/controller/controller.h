@@ -15,7 +15,8 @@ struct boot;
 struct controller {
     struct task *task;
     struct apply apply;
-    struct list asking; /* numbers.h: /status calls under way */
+    struct list asking;  /* numbers.h: /status calls under way */
+    struct list lookups; /* api_history.c: /history calls under way */
 
     /* Languages found by discovery. */
     struct conf_modules modules;

@@ -23,6 +23,7 @@
 #include "conf/conf_store.h"
 #include "conf/json.h"
 #include "controller/api.h"
+#include "controller/api_history.h"
 #include "controller/boot.h"
 #include "controller/controller.h"
 #include "controller/numbers.h"
@@ -305,6 +306,7 @@ controller_setup(struct task *task, struct process *process br_unused, struct br
     c->limits = control_limits(task->settings);
     arena_init(&c->modules_arena, 0);
     list_init(&c->asking);
+    list_init(&c->lookups);
     apply_init(&c->apply, task, &c->modules);
     h1_server_init(&c->http, task->loop, &api_http_ops);
     task->data = c;
@@ -318,6 +320,7 @@ controller_free(struct controller *c)
         listener_stop(&c->listener);
     fd_close(&c->listen_fd);
     numbers_finish(&c->asking);
+    api_history_finish(&c->lookups);
     boot_done(c);
     apply_done(&c->apply);
     h1_server_close(&c->http);

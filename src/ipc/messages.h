@@ -93,6 +93,10 @@ struct msg_open {
     char name[512];
 };
 
+struct msg_history {
+    uint64_t number; /* 0: the list */
+};
+
 struct msg_info {
     const char *name;
     uint32_t size;

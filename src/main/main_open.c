@@ -24,7 +24,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "event/listener.h"
+#include "conf/conf_history.h"
 #include "main/main_control.h"
+#include "main/main_history.h"
 
 #define OPENED_MAX  1024
 #define UNIX_PREFIX "unix:"
@@ -270,6 +272,17 @@ done(struct channel *ch, const struct message *msg, int rc, const struct br_err 
     dispatch_reply(ch, msg, MSG_DONE, &r, NULL, 0);
 }
 
+/* A disk that has no room for both gets back what the first took. */
+static int
+save_history(struct main *m, int fd, struct br_err *err)
+{
+    int rc = conf_history_save(&m->store, fd, err);
+
+    if (rc < 0)
+        conf_store_drop(&m->store, NULL);
+    return rc;
+}
+
 void
 main_on_save(struct task *task, struct channel *ch, struct message *msg)
 {
@@ -281,6 +294,8 @@ main_on_save(struct task *task, struct channel *ch, struct message *msg)
         rc = br_fail(&err, -EBADMSG, "what shall be saved is no sealed memory file");
     if (rc == 0)
         rc = conf_store_save(&m->store, msg->fds[0], &err);
+    if (rc == 0)
+        rc = save_history(m, msg->fds[0], &err);
     done(ch, msg, rc, &err);
 }
 
@@ -293,6 +308,8 @@ main_on_keep(struct task *task, struct channel *ch, struct message *msg)
 
     if (rc == 0)
         rc = conf_store_keep(&m->store, BROOD_VERSION_NUMBER, &err);
+    if (rc == 0)
+        main_history_keep(m);
     done(ch, msg, rc, &err);
 }
 

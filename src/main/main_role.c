@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ipc/status.h"
+#include "main/main_history.h"
 #include "main/main_lines.h"
 #include "main/main_open.h"
 #include "main/main_quit.h"
@@ -175,6 +176,7 @@ const struct msg_handler main_messages[] = {
     {MSG_CLOSE, main_on_close},
     {MSG_SAVE, main_on_save},
     {MSG_KEEP, main_on_keep},
+    {MSG_HISTORY_ASK, main_on_history_ask},
     {MSG_CONF_RUNNING, on_running},
     {MSG_STATUS_ASK, on_status_ask},
     {0},

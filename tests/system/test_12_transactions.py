@@ -4,6 +4,7 @@ versions before this one, and a disk that takes nothing."""
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -190,3 +191,138 @@ def test_a_fault_has_a_pointer_a_word_and_a_place(brood, method, path, body, poi
     assert where is None if place is None else (where["line"], where["column"]) == place
     if place:
         assert body.encode()[where["offset"]:].startswith(body.split("\n")[place[0] - 1][place[1] - 1:].split("\n")[0].encode())
+
+
+# --- the versions before this one ---
+
+def test_history_lists_shows_and_brings_back(brood):
+    assert brood.get("/history").json == []
+    for status in (201, 202, 203):
+        brood.configure(returns(status))
+    versions = brood.get("/history").json
+    assert [v["number"] for v in versions] == [3, 2, 1]
+    assert all(v["size"] > 30 and v["time"].endswith("Z") for v in versions)
+    assert brood.get("/history/1").json == returns(201)
+    assert brood.get("/history/3").body == brood.get("/config").body
+    assert brood.control("/history/1/apply", "POST").json == DONE
+    assert brood.get().json == returns(201)
+    assert brood.get("/history").json[0]["number"] == 4 and brood.get("/history/4").json == returns(201)
+    assert brood.control("/history/1/apply", "POST").json == DONE
+    assert len(brood.get("/history").json) == 4
+    brood.stop()
+    brood.start()
+    assert brood.get().json == returns(201)
+    assert brood.get("/history/2").json == returns(202)
+
+
+def test_the_way_back_is_an_ordinary_change(brood):
+    brood.serve("hello")
+    good = brood.get().json
+    tag = etag(brood)
+    brood.configure(returns(200))
+    plan = brood.control("/history/1/apply?dry_run", "POST").json["plan"]
+    assert [s["step"] for s in plan] == ["open listener", "start application"]
+    assert request(brood, "POST", "/history/1/apply", if_match=tag).status == 412
+    assert brood.control("/history/1/apply?dry_run=x", "POST").status == 400
+    assert request(brood, "POST", "/history/1/apply", if_match=etag(brood)).status == 200
+    assert brood.fetch().status == 200 and brood.get().json == good and etag(brood) == tag
+
+
+def test_one_that_is_valid_no_more_is_refused_with_the_pointer(brood):
+    brood.configure(returns(200))
+    kept = brood.state_dir / "history" / "1.json"
+    kept.write_text('{"listner": {}}')
+    answer = brood.control("/history/1/apply", "POST")
+    assert answer.status == 400 and answer.json["path"] == "/listner" and "location" not in answer.json
+    kept.write_text("{")
+    assert brood.control("/history/1/apply", "POST").json["error"] == "Invalid JSON."
+    assert brood.get("/history/1").status == 500
+    assert brood.get().json == returns(200)
+
+
+@pytest.mark.parametrize("method, path, status", [
+    ("GET", "/history/9", 404), ("GET", "/history/x", 404), ("GET", "/history/0", 404), ("GET", "/history/01", 404),
+    ("GET", "/history/..%2Fconf", 404), ("GET", "/history/99999999999999999999", 404), ("GET", "/history/1/other", 404),
+    ("POST", "/history/9/apply", 404), ("GET", "/history/1/apply", 405), ("DELETE", "/history/1", 405), ("PUT", "/history", 405),
+])
+def test_what_history_has_not(brood, method, path, status):
+    brood.configure(returns(200))
+    assert brood.control(path, method).status == status
+
+
+def test_sixteen_stay_and_belong_to_their_owner(brood):
+    for status in range(200, 220):
+        brood.configure(returns(status))
+    numbers = [v["number"] for v in brood.get("/history").json]
+    assert numbers == list(range(20, 4, -1))
+    directory = brood.state_dir / "history"
+    assert sorted(os.listdir(directory)) == sorted(f"{n}.json" for n in numbers)
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert all(f.stat().st_mode & 0o777 == 0o600 for f in directory.iterdir())
+
+
+def test_a_file_written_by_hand_is_remembered(brood):
+    brood.configure(returns(200))
+    brood.stop()
+    (brood.state_dir / "conf.json").write_text(json.dumps(returns(299)))
+    brood.start()
+    assert brood.get().json == returns(299)
+    brood.configure(returns(201))
+    assert [brood.get(f"/history/{n}").json for n in (1, 2, 3)] == [returns(200), returns(299), returns(201)]
+
+
+# --- a disk that takes nothing ---
+
+@pytest.fixture
+def small_disk(make_brood):
+    """A daemon whose state directory is a file system of 64 KiB."""
+    brood = make_brood(start=False)
+    brood.state_dir.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "none", str(brood.state_dir)], capture_output=True)
+    if mount.returncode:
+        pytest.skip("cannot mount: " + mount.stderr.decode().strip())
+    try:
+        yield brood.start()
+    finally:
+        brood.stop()
+        subprocess.run(["umount", str(brood.state_dir)], check=True)
+
+
+def assert_serves(brood, status):
+    assert brood.get("/config/routes/0/action/return").json == status
+    assert brood.fetch().status == status
+    assert json.loads((brood.state_dir / "conf.json").read_text())["routes"][0]["action"]["return"] == status
+
+
+def serve_status(brood, status):
+    brood.port = free_port()
+    brood.configure({"listeners": {f"127.0.0.1:{brood.port}": {"pass": "routes"}}, **returns(status)})
+
+
+def test_a_full_disk_refuses_the_change_and_nothing_else(small_disk):
+    brood = small_disk
+    serve_status(brood, 201)
+    free = os.statvfs(brood.state_dir).f_bfree
+    long = [{"match": {"uri": "/" + "x" * 50000}, "action": {"return": 202}}, {"action": {"return": 203}}]
+    for _ in range(3):
+        answer = brood.put("/config/routes", long)
+        assert answer.status == 500 and answer.json["error"] == "Failed to apply new configuration."
+        assert "No space left" in answer.json["detail"]
+        assert_serves(brood, 201)
+        assert os.statvfs(brood.state_dir).f_bfree == free
+    assert len(brood.get("/history").json) == 1
+    assert brood.put("/config/routes/0/action/return", "204").json == DONE
+    assert_serves(brood, 204)
+
+
+def test_a_read_only_disk_refuses_the_change_until_it_is_writable(small_disk):
+    brood = small_disk
+    serve_status(brood, 201)
+    subprocess.run(["mount", "-o", "remount,ro", str(brood.state_dir)], check=True)
+    answer = brood.put("/config/routes/0/action/return", "202")
+    assert answer.status == 500 and "Read-only" in answer.json["detail"]
+    assert_serves(brood, 201)
+    assert brood.get("/history/1").json["routes"] == returns(201)["routes"]
+    subprocess.run(["mount", "-o", "remount,rw", str(brood.state_dir)], check=True)
+    assert brood.put("/config/routes/0/action/return", "202").json == DONE
+    assert_serves(brood, 202)
