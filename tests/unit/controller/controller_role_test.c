@@ -384,6 +384,57 @@ a_change_that_fails_says_which_step_and_why(void **state)
 }
 
 static void
+a_dry_run_answers_the_steps(void **state)
+{
+    (void)state;
+    boot(NULL);
+    peers.story[0] = '\0';
+    answers("PUT", "/config/applications/a?dry_run", "{\"type\":\"python\",\"module\":\"m\"}",
+            "200",
+            "{\r\n\t\"success\": \"Valid.\",\r\n\t\"plan\": [\r\n\t\t{\r\n"
+            "\t\t\t\"step\": \"start application\",\r\n\t\t\t\"name\": \"a\"\r\n\t\t}");
+    answers("DELETE", "/config?a=b&dry_run=yes", "", "400", "dry_run");
+    assert_string_equal(peers.story, "");
+    answers("DELETE", "/config?a=b&dry_run=0", "", "200", DONE);
+}
+
+static void
+history_is_read_and_applied(void **state)
+{
+    (void)state;
+    boot(NULL);
+    answers("GET", "/history", "", "200",
+            "[\r\n\t{\r\n\t\t\"number\": 7,\r\n\t\t\"time\": \"1970-01-02T00:00:00Z\",\r\n"
+            "\t\t\"size\": 13\r\n\t}\r\n]\r\n");
+    answers("GET", "/history/7", "", "200", "{\r\n\t\"routes\": []\r\n}\r\n");
+    answers("GET", "/history/8", "", "404", "Value doesn't exist.");
+    answers("POST", "/history/8/apply", "", "404", "Value doesn't exist.");
+    peers.story[0] = '\0';
+    answers("POST", "/history/7/apply", "", "200", DONE);
+    assert_string_equal(peers.story, "HISTORY_ASK; SAVE; PREPARE0 2; COMMIT0 2; KEEP; ");
+    peers.refuse = "HISTORY_ASK";
+    answers("GET", "/history", "", "500", "it is not my day");
+}
+
+static void
+the_end_answers_who_waits_for_history(void **state)
+{
+    int gone, waits;
+
+    (void)state;
+    boot(NULL);
+    peers.ignore = "HISTORY_ASK";
+    gone = connect_control();
+    waits = connect_control();
+    send_request(gone, "GET", "/history/7", "");
+    send_request(waits, "POST", "/history/7/apply", "");
+    assert_string_equal(answer(gone), "");
+    close(gone);
+    assert_string_equal(answer(waits), "");
+    close(waits); /* teardown ends the controller */
+}
+
+static void
 reads_go_on_while_a_change_waits(void **state)
 {
     int fd;
@@ -488,6 +539,9 @@ main(void)
         A_TEST(a_chunked_body_is_taken),
         A_TEST(a_fault_is_located),
         A_TEST(a_change_that_fails_says_which_step_and_why),
+        A_TEST(a_dry_run_answers_the_steps),
+        A_TEST(history_is_read_and_applied),
+        A_TEST(the_end_answers_who_waits_for_history),
         A_TEST(reads_go_on_while_a_change_waits),
         A_TEST(a_client_that_leaves_does_not_undo_its_change),
         A_TEST(an_application_is_restarted),
