@@ -3,13 +3,13 @@
 import glob
 import json
 import os
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from brood import APPS, python_app
+from brood import ROOT, free_port, python_app
 
 
 def importable(module):
@@ -108,3 +108,21 @@ def test_every_interpreter_that_is_installed(make_brood, home):
                          "applications": {"v": {**python_app("validated", processes=2), "home": home}}})
     for _ in range(50):
         assert reachable.fetch("/", method="POST", body=b"abc").body == b"abc"
+
+
+@pytest.mark.parametrize("name", ["flask", "django", "bottle"])
+def test_the_example(brood, name):
+    """examples/NAME, with its own configuration, from a place that the unprivileged user can read."""
+    if not importable(name):
+        pytest.skip(f"missing package python3-{name}")
+    place = brood.dir / name
+    shutil.copytree(ROOT / "examples" / name, place)
+    brood.port = free_port()
+    text = (place / "brood.json").read_text().replace("@DIR@", str(place)).replace("@PORT@", str(brood.port))
+    assert brood.put("/config", text).status == 200
+    assert f"hello from {name}" in brood.fetch("/").text.lower()
+    if name == "django":
+        assert brood.fetch("/static/site.css").fields["content-type"] == "text/css"
+        assert brood.fetch("/form", method="POST", body="a=1", headers={"Content-Type": "application/x-www-form-urlencoded"}).json["form"] == {"a": "1"}
+    if name == "bottle":
+        assert brood.fetch("/form", method="POST", body="name=x", headers={"Content-Type": "application/x-www-form-urlencoded"}).json == {"name": "x"}
