@@ -238,7 +238,7 @@ main_may_be_told_to_leave_at_any_moment_of_its_start(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whoever_is_killed_comes_back_and_is_introduced_anew),
@@ -254,5 +254,7 @@ main(void)
         cmocka_unit_test(main_may_be_told_to_leave_at_any_moment_of_its_start),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
