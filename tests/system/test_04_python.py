@@ -176,7 +176,6 @@ def test_back_pressure_reaches_the_application(brood):
 
 def test_queued_requests_of_clients_that_left_never_run(brood):
     brood.serve("echo", processes=1)
-    ran = brood.dir / "ran"
     slow = brood.connect()
     slow.send("GET /sleep/1 HTTP/1.1\r\nHost: x\r\n\r\n")
     wait_until(lambda: brood.status("/applications/echo")["processes"]["idle"] == 0)

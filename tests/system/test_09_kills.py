@@ -38,6 +38,7 @@ def test_kills_of(make_brood, kinds):
             time.sleep(EVERY)
     assert len(kills) >= 5  # back-off keeps what dies young away for longer and longer
     assert not load.hung
+    assert not [f for f in load.failures if f.kind == "wrong answer"]  # no kill explains that
     for failure in load.failures:
         assert explained(failure, kills), (failure, kills[-20:])
     limit = sum({"router": 32, "prototype": 0, "worker": 0, "controller": 0}[kind] for _, kind in kills)
