@@ -33,7 +33,7 @@ $(RELEASE)/build.ninja:
 	meson setup $(RELEASE) --buildtype=release --prefix=$(PREFIX) -Dtests=false
 
 $(TEST)/build.ninja:
-	meson setup $(TEST) -Db_sanitize=address,undefined -Db_lundef=false
+	meson setup $(TEST) -Db_sanitize=address,undefined -Db_lundef=false -Dinjection=true
 
 build:
 	@tools/setup build

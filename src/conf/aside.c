@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 
 #define BLOCK_BYTES (64 * 1024)
 
@@ -47,6 +48,7 @@ open_new(int dir, const char *name, struct br_err *err)
     if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
         return br_fail(err, -errno, "cannot replace \"%s\" in the state directory", name);
     fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    INJECT(main, save_opened);
     return fd < 0 ? br_fail(err, -errno, "cannot write \"%s\" in the state directory", name) : fd;
 }
 
@@ -54,8 +56,9 @@ open_new(int dir, const char *name, struct br_err *err)
 static int
 finish(int dir, const char *name, int fd, int rc, struct br_err *err)
 {
-    if (rc == 0 && fsync(fd) < 0)
+    if (rc == 0 && (INJECT(main, save_written) < 0 || fsync(fd) < 0))
         rc = -errno;
+    INJECT(main, save_synced);
     if (rc == 0)
         return 0;
     unlinkat(dir, name, 0);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/slice.h"
 #include "conf/aside.h"
 
@@ -107,8 +108,9 @@ conf_store_keep(const struct conf_store *store, uint32_t version, struct br_err 
 
     if (rc == 0 && read_version(store) != version)
         rc = write_version(store, version, err);
-    if (rc == 0 && fsync(store->dir) < 0)
+    if (rc == 0 && (INJECT(main, keep_renamed) < 0 || fsync(store->dir) < 0))
         rc = br_fail(err, -errno, "cannot sync the state directory");
+    INJECT(main, keep_synced);
     return rc;
 }
 

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 
+#include "base/inject.h"
 #include "base/log.h"
 #include "conf/generation.h"
 #include "controller/api.h"
@@ -191,6 +192,7 @@ api_config_change(struct api_call *call)
 {
     struct proposal *p;
 
+    INJECT(controller, received);
     if (!api_read_terms(call))
         return;
     p = proposal_new(call, call->req->method_id, json_path_from(call->path, 1));

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "conf/generation.h"
 #include "conf/json.h"
@@ -195,6 +196,7 @@ on_saved(struct task *task br_unused, void *arg, struct message *m, int rc)
 {
     struct apply *a = arg;
 
+    INJECT(controller, save_answered);
     a->pending--;
     if (parent_result(m, rc, &a->fault.err, "cannot save the configuration") < 0)
         cannot_save(a);
@@ -218,6 +220,7 @@ begin_save(struct apply *a)
         cannot_save(a);
         return;
     }
+    INJECT(controller, save_asked);
     a->pending++;
 }
 
@@ -314,6 +317,7 @@ static void
 begin_commit(struct apply *a)
 {
     tell_running(a);
+    INJECT(controller, running_told);
     if (a->live.generation != NULL)
         retire_replaced(a);
     generation_move(a->next.generation, GENERATION_LIVE);
@@ -327,6 +331,7 @@ on_kept(struct task *task br_unused, void *arg, struct message *m, int rc)
 {
     struct apply *a = arg;
 
+    INJECT(controller, keep_answered);
     a->pending--;
     parent_result(m, rc, &a->fault.err, "the configuration is live, but cannot be kept");
     run(a);
@@ -345,6 +350,7 @@ begin_keep(struct apply *a)
         br_fail(&a->fault.err, rc, "the configuration is live, but cannot be kept");
     else
         a->pending++;
+    INJECT(controller, keep_asked);
 }
 
 static void
@@ -367,6 +373,7 @@ begin_end(struct apply *a)
     else
         br_log(LOG_ALERT, "%s", a->fault.err.text);
     finish(a, kept ? CHANGE_APPLIED : CHANGE_REFUSED);
+    INJECT(controller, answered);
     deployment_done(&old); /* the plan names parts of it until here */
 }
 
@@ -474,6 +481,7 @@ begin_change(struct apply *a, struct change *c)
         invalid(a);
         return;
     }
+    INJECT(controller, validated);
     plan_make(&c->next->arena, a->live.generation, c->next, c->restart, &a->plan);
     if (c->dry_run) {
         planned(a);
@@ -489,6 +497,7 @@ begin_change(struct apply *a, struct change *c)
         return;
     }
     change_move(c, CHANGE_VALID);
+    INJECT(controller, planned);
 }
 
 /* Go on as far as possible without waiting. */

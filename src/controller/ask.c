@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/inject.h"
 #include "conf/plan.h"
 #include "controller/deployment.h"
 #include "controller/parent.h"
@@ -37,6 +38,7 @@ on_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
     struct ask *ask = arg;
     const struct plan_step *step = ask->step;
 
+    INJECT(controller, open_answered);
     if (step->listener != NULL)
         rc = parent_result(m, rc, ask->err, "cannot open listener %s", step->listener->address);
     else
@@ -52,6 +54,7 @@ ask_open(struct ask *ask)
 
     if (rc == 0)
         rc = parent_ask(ask->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_opened, ask);
+    INJECT(controller, open_asked);
     return rc < 0 ? br_fail(ask->err, rc, "cannot open \"%s\"", question.name) : 0;
 }
 
@@ -77,6 +80,7 @@ on_started(struct task *task br_unused, void *arg, struct message *m, int rc)
     struct ask *ask = arg;
     struct slice name = ask->step->app->name;
 
+    INJECT(controller, start_answered);
     if (rc < 0) {
         br_fail(ask->err, rc, "application \"" SLICE_FMT "\" did not get ready", SLICE_ARG(name));
     } else if (m->type == MSG_PROCESS_FAILED) {
@@ -100,6 +104,7 @@ ask_start(struct ask *ask)
     if (card >= 0)
         rc = parent_ask(ask->task, MSG_PROCESS_START, &question, &card, 1, START_WAIT_MS,
                         on_started, ask);
+    INJECT(controller, start_asked);
     return rc < 0 ? br_fail(ask->err, rc, "cannot start application \"" SLICE_FMT "\"",
                             SLICE_ARG(app->name))
                   : 0;
@@ -121,6 +126,7 @@ ask_close(struct task *task, const struct plan_step *step)
 
     name_opened(step, &order);
     parent_tell(task, MSG_CLOSE, &order, NULL, 0);
+    INJECT(controller, close_told);
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "base/inject.h"
 #include "controller/parent.h"
 #include "event/loop.h"
 
@@ -54,6 +55,7 @@ retire_stop(struct retire *r, uint32_t launch)
     const struct msg_launch order = {.launch = launch};
 
     parent_tell(r->task, MSG_PROCESS_STOP, &order, NULL, 0);
+    INJECT(controller, stop_told);
 }
 
 static void

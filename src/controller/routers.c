@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/dispatch.h"
 
@@ -101,6 +102,7 @@ on_prepared(struct task *task br_unused, void *arg, struct message *m, int rc)
     struct routers *rs = r->routers;
     uint32_t number = r->asked;
 
+    INJECT_OF(controller, prepare_answered, channel_peer(r->channel)->index);
     r->asked = 0;
     if (rc == -EPIPE) {
         r->lost = true;
@@ -127,6 +129,7 @@ on_live(struct task *task br_unused, void *arg, struct message *m, int rc)
 {
     struct router *r = arg;
 
+    INJECT_OF(controller, live_heard, channel_peer(r->channel)->index);
     if (rc == -EPIPE) {
         r->asked = 0;
         r->lost = true;
@@ -168,6 +171,7 @@ send_prepare(struct router *r, const struct routers_text *text)
     r->asked = text->number;
     rc = dispatch_ask(r->channel, MSG_CONF_PREPARE, &question, &fd, 1, ROUTER_WAIT_MS, on_prepared,
                       r);
+    INJECT_OF(controller, prepare_asked, channel_peer(r->channel)->index);
     if (rc < 0)
         unsent(r, rc);
 }
@@ -182,6 +186,7 @@ send_commit(struct router *r)
     r->asked = r->prepared;
     r->prepared = 0;
     rc = dispatch_ask(r->channel, MSG_CONF_COMMIT, &order, NULL, 0, ROUTER_WAIT_MS, on_live, r);
+    INJECT_OF(controller, commit_sent, channel_peer(r->channel)->index);
     if (rc < 0)
         unsent(r, rc);
 }

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "event/listener.h"
 #include "conf/conf_history.h"
@@ -201,6 +202,7 @@ serve(struct main *m, const struct channel *ch, const struct msg_open *order, in
     const struct peer *peer = channel_peer(ch);
     bool decides = message_may(MSG_CLOSE, peer->role, ROLE_MAIN);
 
+    INJECT(main, open_asked);
     switch (order->kind) {
     case OPEN_LISTENER:
     case OPEN_ACCESS_LOG:
@@ -234,6 +236,7 @@ main_on_open(struct task *task, struct channel *ch, struct message *msg)
     int rc = serve(m, ch, order, &fd, &err);
     struct msg_result r = result(rc, &err);
 
+    INJECT(main, opened);
     if (rc < 0)
         br_log(LOG_ERROR, "%s", err.text);
     dispatch_reply(ch, msg, MSG_OPENED, &r, &fd, fd >= 0 ? 1 : 0);
@@ -248,6 +251,7 @@ main_on_close(struct task *task, br_unused struct channel *ch, struct message *m
     const struct msg_open *order = msg->payload;
     struct opened *o = find(main_of(task), (enum open_kind)order->kind, order->name);
 
+    INJECT(main, close_asked);
     if (o != NULL)
         forget(o);
 }
@@ -290,12 +294,14 @@ main_on_save(struct task *task, struct channel *ch, struct message *msg)
     struct br_err err = BR_ERR_NONE;
     int rc = check_store(m, msg->payload, &err);
 
+    INJECT(main, save_asked);
     if (rc == 0 && !fd_is_sealed(msg->fds[0]))
         rc = br_fail(&err, -EBADMSG, "what shall be saved is no sealed memory file");
     if (rc == 0)
         rc = conf_store_save(&m->store, msg->fds[0], &err);
     if (rc == 0)
         rc = save_history(m, msg->fds[0], &err);
+    INJECT(main, saved);
     done(ch, msg, rc, &err);
 }
 
@@ -306,10 +312,12 @@ main_on_keep(struct task *task, struct channel *ch, struct message *msg)
     struct br_err err = BR_ERR_NONE;
     int rc = check_store(m, msg->payload, &err);
 
+    INJECT(main, keep_asked);
     if (rc == 0)
         rc = conf_store_keep(&m->store, BROOD_VERSION_NUMBER, &err);
     if (rc == 0)
         main_history_keep(m);
+    INJECT(main, kept);
     done(ch, msg, rc, &err);
 }
 

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/status.h"
 #include "main/main_history.h"
@@ -117,6 +118,7 @@ on_running(struct task *task, br_unused struct channel *ch, struct message *msg)
     fd_close(&m->running_fd);
     m->running_fd = fd_take(&msg->fds[0]);
     m->running = conf->generation;
+    INJECT(main, running_taken);
 }
 
 static void

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/spawn.h"
 #include "main/main_lines.h"
@@ -319,6 +320,7 @@ main_on_created(struct task *task, struct channel *ch, struct message *msg)
 {
     struct process *p = sender(main_of(task), ch);
 
+    INJECT(main, created);
     if (p != NULL && lifecycle_move(&p->life, PROC_CREATED, process_name(p)) == 0)
         dispatch_reply(ch, msg, MSG_PROCESS_GO, NULL, NULL, 0);
 }
@@ -336,6 +338,7 @@ main_on_ready(struct task *task, struct channel *ch, br_unused struct message *m
     br_log(LOG_INFO, "%s is ready: process %d", process_name(p), (int)p->pid);
     p->was_ready = true;
     main_introduce(m, p);
+    INJECT(main, started);
     about = main_about(p, 0);
     controller = roster_find(&m->children, ROLE_CONTROLLER, 0);
     if (p->asked != 0)
@@ -425,6 +428,7 @@ main_on_process_start(struct task *task, struct channel *ch, struct message *msg
     struct br_err err = BR_ERR_NONE;
     struct process *p = accept_launch(m, order->launch, msg, &err);
 
+    INJECT(main, start_asked);
     if (p == NULL)
         refuse(ch, msg, order->launch, err.rc, err.text);
     else
@@ -440,6 +444,7 @@ main_on_process_stop(struct task *task, br_unused struct channel *ch, struct mes
     struct process *p =
         role != NULL ? roster_find_launch(&m->children, role->id, order->launch) : NULL;
 
+    INJECT(main, stop_asked);
     if (p == NULL || order->launch == 0)
         return;
     if (p->asked != 0) {

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "conf/json.h"
 #include "ipc/dispatch.h"
@@ -116,6 +117,7 @@ tell_retired(struct installed *in)
 
     if (controller != NULL)
         dispatch_tell(controller, MSG_CONF_RETIRED, &m, NULL, 0);
+    INJECT_OF(router, retired, in->router->task->index);
 }
 
 static void
@@ -181,6 +183,7 @@ answer(struct install *install)
     snprintf(result.text, sizeof(result.text), "%s", install->err.rc < 0 ? install->err.text : "");
     install->ready = install->err.rc == 0;
     dispatch_reply(install->asker, &install->question, MSG_CONF_PREPARED, &result, NULL, 0);
+    INJECT_OF(router, prepared_sent, router->task->index);
     if (!install->ready)
         install_abort(router);
 }
@@ -304,6 +307,7 @@ install_prepare(struct router *router, struct channel *ch, struct message *m)
     struct install *install = calloc(1, sizeof(*install));
     struct generation *g;
 
+    INJECT_OF(router, prepare_asked, router->task->index);
     if (install == NULL)
         abort();
     install_abort(router);
@@ -316,6 +320,7 @@ install_prepare(struct router *router, struct channel *ch, struct message *m)
     router->install = install;
     if (read_and_build(install, m, g) == 0)
         ask_for_missing(install);
+    INJECT_OF(router, built, router->task->index);
     if (install->pending == 0)
         answer(install);
 }
@@ -350,6 +355,7 @@ install_commit(struct router *router, struct channel *ch, const struct message *
     struct install *install = router->install;
     struct installed *old = router->live, *in;
 
+    INJECT_OF(router, commit_asked, router->task->index);
     if (install == NULL || !install->ready || install->in->conf->number != order->generation) {
         br_log(LOG_ERROR, "generation %u was never prepared here", order->generation);
         return;
@@ -361,7 +367,9 @@ install_commit(struct router *router, struct channel *ch, const struct message *
     rebind(router, in);
     router->live = in;
     app_queues_pass_on(router);
+    INJECT_OF(router, switched, router->task->index);
     dispatch_reply(ch, m, MSG_CONF_LIVE, order, NULL, 0);
+    INJECT_OF(router, live_sent, router->task->index);
     if (old != NULL) {
         generation_move(old->conf, GENERATION_RETIRING);
         installed_unref(old);
