@@ -40,6 +40,9 @@ static const struct command commands[] = {
     {"apply", "FILE", 1, 1, true, ctl_apply, "make FILE the configuration"},
     {"diff", "FILE", 1, 1, true, ctl_diff, "what apply would change; exit code 1 if anything"},
     {"check", "FILE", 1, 1, false, ctl_check, "is FILE a configuration? Asks no server"},
+    {"history", "[N]", 0, 1, true, ctl_history,
+     "the last configurations, or what version N changed"},
+    {"rollback", "[N]", 0, 1, true, ctl_rollback, "back to version N, or to the one before this"},
     {"status", "", 0, 0, true, ctl_status, "applications, processes, memory"},
     {"restart", "APPLICATION", 1, 1, true, ctl_restart, "give it new processes; none is cut off"},
     {"ps", "", 0, 0, true, ctl_ps, "the process tree with roles, states, ages, memory"},
@@ -52,17 +55,17 @@ struct line {
     struct ctl ctl;
     char **words; /* without flags: the command first */
     int n_words;
-    const struct flag *last_own; /* a flag that belongs to one command */
+    uint32_t given; /* flags, by their place in the table */
     bool help;
     bool version;
 };
 
 struct flag {
     const char *name;
-    const char *brief;   /* "-f" */
-    const char *value;   /* what stands behind it in --help; NULL: none */
-    const char *command; /* the one that knows it; NULL: all */
-    bool optional;       /* value only behind '=' */
+    const char *brief;    /* "-f" */
+    const char *value;    /* what stands behind it in --help; NULL: none */
+    const char *commands; /* those that know it; "/": the form of a path alone; NULL: all */
+    bool optional;        /* value only behind '=' */
     enum ctl_exit (*take)(struct line *line, const char *value);
     const char *doc;
 };
@@ -144,6 +147,20 @@ take_log(struct line *line, const char *value)
 }
 
 static enum ctl_exit
+take_dry_run(struct line *line, br_unused const char *value)
+{
+    line->ctl.dry_run = true;
+    return CTL_OK;
+}
+
+static enum ctl_exit
+take_yes(struct line *line, br_unused const char *value)
+{
+    line->ctl.yes = true;
+    return CTL_OK;
+}
+
+static enum ctl_exit
 take_help(struct line *line, br_unused const char *value)
 {
     line->help = true;
@@ -161,6 +178,9 @@ static const struct flag flags[] = {
     {"--control", NULL, "ADDRESS", NULL, false, take_control,
      "control socket; else that of the brood that runs, or " DEFAULT_CONTROL},
     {"--json", NULL, NULL, NULL, false, take_json, "answer in JSON"},
+    {"--dry-run", NULL, NULL, "put append delete apply rollback restart /", false, take_dry_run,
+     "say the steps, take none"},
+    {"--yes", "-y", NULL, "rollback", false, take_yes, "do not ask"},
     {"--watch", NULL, "SECONDS", "status", true, take_watch, "again and again; every second"},
     {"--follow", "-f", NULL, "logs", false, take_follow, "and what comes"},
     {"--lines", "-n", "N", "logs", false, take_lines, "the last N lines; 100"},
@@ -173,10 +193,11 @@ static void
 print_help(void)
 {
     puts("usage: broodctl [flag ...] COMMAND [word ...]\n"
-         "       broodctl [flag ...] /PATH [GET | PUT | POST | DELETE | EDIT] [< FILE]\n");
+         "       broodctl [flag ...] /PATH [METHOD] [< FILE]\n");
     for (size_t i = 0; i < array_len(commands); i++)
         printf("  %-8s %-14s %s\n", commands[i].name, commands[i].words, commands[i].doc);
     puts("\nPATH is one of the control API, or, without a leading /, what is below /config.\n"
+         "METHOD is GET, PUT, POST, DELETE, EDIT, or INSERT (before an array's first element).\n"
          "FILE - is standard input, and so is no FILE.\n");
     for (size_t i = 0; i < array_len(flags); i++) {
         const struct flag *f = &flags[i];
@@ -188,10 +209,11 @@ print_help(void)
                  : f->value  ? " "
                              : "",
                  f->value != NULL ? f->value : "", f->optional ? "]" : "");
-        printf("  %-23s %s%s%s\n", left, f->command != NULL ? f->command : "",
-               f->command != NULL ? ": " : "", f->doc);
+        printf("  %-23s %s%s%s\n", left, f->commands != NULL ? f->commands : "",
+               f->commands != NULL ? ": " : "", f->doc);
     }
-    puts("\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no brood answers.");
+    puts("\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no brood answers,\n"
+         "4 the answer was lost and the outcome is not known.");
 }
 
 static const struct flag *
@@ -223,8 +245,7 @@ take_flag(struct line *line, char **argv, int *i)
         value = argv[*i + 1] != NULL ? argv[++*i] : NULL;
     if (f->value != NULL && !f->optional && (value == NULL || *value == '\0'))
         return ctl_fail(CTL_USAGE, "a value is missing behind %s", f->name);
-    if (f->command != NULL)
-        line->last_own = f;
+    line->given |= 1u << (f - flags);
     return f->take(line, value);
 }
 
@@ -250,13 +271,25 @@ read_line(struct line *line, int argc, char **argv)
     return CTL_OK;
 }
 
+static bool
+knows_flag(const struct flag *f, const char *command)
+{
+    struct slice rest = slice_cstr(f->commands != NULL ? f->commands : command), word;
+
+    while (slice_split(&rest, ' ', &word)) {
+        if (slice_eq(word, slice_cstr(command)))
+            return true;
+    }
+    return false;
+}
+
 static enum ctl_exit
 check_flags(const struct line *line, const char *name, bool json)
 {
-    const struct flag *own = line->last_own;
-
-    if (own != NULL && strcmp(own->command, name) != 0)
-        return ctl_fail(CTL_USAGE, "%s belongs to \"%s\"", own->name, own->command);
+    for (size_t i = 0; i < array_len(flags); i++) {
+        if ((line->given & 1u << i) != 0 && !knows_flag(&flags[i], name))
+            return ctl_fail(CTL_USAGE, "%s belongs to: %s", flags[i].name, flags[i].commands);
+    }
     if (line->ctl.json && !json)
         return ctl_fail(CTL_USAGE, "%s has no --json form", name);
     return CTL_OK;
@@ -298,7 +331,7 @@ run(struct line *line)
         return ctl_fail(CTL_USAGE, "say what to do; see --help");
     if (line->words[0][0] != '/')
         return run_command(line);
-    code = check_flags(line, line->words[0], true);
+    code = check_flags(line, "/", true);
     return code == CTL_OK ? ctl_path(&line->ctl, line->n_words, line->words) : code;
 }
 

@@ -13,6 +13,7 @@ enum ctl_exit {
     CTL_REFUSED = 1, /* the server said no, or a file, an editor or a check failed */
     CTL_USAGE = 2,
     CTL_UNREACHABLE = 3, /* no brood answers there */
+    CTL_UNKNOWN = 4,     /* the answer was lost, and what became of the change cannot be told */
 };
 
 struct ctl {
@@ -23,6 +24,8 @@ struct ctl {
     int watch_ms;   /* 0: once */
     bool json;
     bool follow;
+    bool dry_run;
+    bool yes; /* to everything that would be asked */
 };
 
 /*
@@ -37,6 +40,8 @@ ctl_command_fn ctl_get, ctl_put, ctl_append, ctl_delete, ctl_apply, ctl_diff, ct
 ctl_command_fn ctl_path;
 /* broodctl_edit.c */
 ctl_command_fn ctl_edit;
+/* broodctl_history.c */
+ctl_command_fn ctl_history, ctl_rollback;
 /* broodctl_status.c */
 ctl_command_fn ctl_status, ctl_restart;
 /* broodctl_ps.c */

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "conf/json_write.h"
+#include "programs/broodctl_change.h"
 #include "programs/broodctl_diff.h"
 #include "programs/broodctl_http.h"
 #include "programs/broodctl_input.h"
@@ -35,13 +36,11 @@ static enum ctl_exit
 change(struct ctl *ctl, const char *method, const char *target, struct slice body,
        const char *origin)
 {
-    struct ctl_request request = {method, target, body, origin, SLICE_NONE};
+    struct ctl_request request = {
+        .method = method, .target = target, .body = body, .origin = origin};
     struct ctl_answer answer;
-    enum ctl_exit code = http_ask(ctl, &ctl->arena, &request, &answer);
 
-    if (code == CTL_OK)
-        out_success(ctl, &answer);
-    return code;
+    return change_make(ctl, &request, NULL, &answer);
 }
 
 static enum ctl_exit
@@ -90,41 +89,12 @@ ctl_check(br_unused struct ctl *ctl, br_unused int n, char **words)
     return check_config(words[0]) == 0 ? CTL_OK : CTL_REFUSED;
 }
 
-/* Both sides in the API's layout, so that only differences of meaning show. */
-static struct slice
-laid_out(const struct json *value, struct buf *b)
-{
-    size_t n = 0;
-
-    json_write(b, value);
-    for (size_t i = 0; i < b->n; i++) {
-        if (b->p[i] != '\r')
-            b->p[n++] = b->p[i];
-    }
-    return slice_make(b->p, n);
-}
-
-static void
-print_diff(struct ctl *ctl, bool differs, struct slice text)
-{
-    struct json *object;
-
-    if (!ctl->json) {
-        out_body(text);
-        return;
-    }
-    object = json_new(&ctl->arena, JSON_OBJECT);
-    json_add(object, SLICE("different"), json_new_bool(&ctl->arena, differs));
-    json_add(object, SLICE("diff"), json_new_string(&ctl->arena, text));
-    out_json(object);
-}
-
 enum ctl_exit
 ctl_diff(struct ctl *ctl, br_unused int n, char **words)
 {
     struct arena *a = &ctl->arena;
     struct ctl_answer answer;
-    struct buf running, wanted, diff;
+    struct buf diff;
     struct json *value;
     const char *origin;
     bool differs;
@@ -136,14 +106,9 @@ ctl_diff(struct ctl *ctl, br_unused int n, char **words)
         return code;
     if (answer.value == NULL)
         return ctl_fail(CTL_UNREACHABLE, "the server's configuration is not JSON");
-    buf_init(&running, TEXT_BYTES_MAX);
-    buf_init(&wanted, TEXT_BYTES_MAX);
     buf_init(&diff, TEXT_BYTES_MAX);
-    differs = diff_unified(a, laid_out(answer.value, &running), laid_out(value, &wanted), "running",
-                           origin, &diff);
-    print_diff(ctl, differs, buf_slice(&diff));
-    buf_done(&running);
-    buf_done(&wanted);
+    differs = diff_json(a, answer.value, value, "running", origin, &diff);
+    out_diff(ctl, differs, buf_slice(&diff));
     buf_done(&diff);
     return differs ? CTL_REFUSED : CTL_OK;
 }
@@ -164,6 +129,38 @@ get_or_put(struct ctl *ctl, const char *target)
     return text.n > 0 ? change(ctl, "PUT", target, text, origin) : get(ctl, target);
 }
 
+/* Before the first element: an array read, changed, and put back unless somebody else was there. */
+static enum ctl_exit
+insert(struct ctl *ctl, const char *target)
+{
+    struct arena *a = &ctl->arena;
+    struct ctl_request request = {.method = "PUT", .target = target};
+    struct ctl_answer answer;
+    struct json *value, *array;
+    struct buf b;
+    enum ctl_exit code = input_parse(a, NULL, &value, &request.origin);
+
+    if (code == CTL_OK)
+        code = http_get(ctl, a, target, &answer);
+    if (code != CTL_OK)
+        return code;
+    if (answer.value == NULL || answer.value->type != JSON_ARRAY)
+        return ctl_fail(CTL_REFUSED, "\"%s\" is not an array", target);
+    array = json_new(a, JSON_ARRAY);
+    json_push(array, value);
+    json_foreach(element, answer.value)
+    {
+        json_push(array, json_copy(a, element));
+    }
+    buf_init(&b, TEXT_BYTES_MAX);
+    json_write(&b, array);
+    request.body = arena_dup(a, buf_slice(&b));
+    request.origin = NULL;
+    request.if_match = answer.etag;
+    buf_done(&b);
+    return change_make(ctl, &request, NULL, &answer);
+}
+
 enum ctl_exit
 ctl_path(struct ctl *ctl, int n, char **words)
 {
@@ -182,5 +179,7 @@ ctl_path(struct ctl *ctl, int n, char **words)
         return change(ctl, method, target, SLICE_NONE, NULL);
     if (strcmp(method, "EDIT") == 0)
         return ctl_edit(ctl, 1, words);
-    return ctl_fail(CTL_USAGE, "GET, PUT, POST, DELETE or EDIT, not \"%s\"", method);
+    if (strcmp(method, "INSERT") == 0)
+        return insert(ctl, target);
+    return ctl_fail(CTL_USAGE, "GET, PUT, POST, DELETE, EDIT or INSERT, not \"%s\"", method);
 }

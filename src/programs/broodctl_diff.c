@@ -10,8 +10,12 @@
  */
 #include "programs/broodctl_diff.h"
 
+#include "conf/json_write.h"
+
 #define EDITS_MAX 4000
 #define CONTEXT   3
+
+#define TEXT_BYTES_MAX (512u * 1024 * 1024)
 
 struct text {
     struct slice *lines;
@@ -214,4 +218,33 @@ diff_unified(struct arena *a, struct slice old_text, struct slice new_text, cons
         i = to - 1;
     }
     return any;
+}
+
+static struct slice
+laid_out(const struct json *value, struct buf *b)
+{
+    size_t n = 0;
+
+    json_write(b, value);
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->p[i] != '\r')
+            b->p[n++] = b->p[i];
+    }
+    return slice_make(b->p, n);
+}
+
+bool
+diff_json(struct arena *a, const struct json *old_value, const struct json *new_value,
+          const char *old_name, const char *new_name, struct buf *ret)
+{
+    struct buf old, new;
+    bool differs;
+
+    buf_init(&old, TEXT_BYTES_MAX);
+    buf_init(&new, TEXT_BYTES_MAX);
+    differs = diff_unified(a, laid_out(old_value, &old), laid_out(new_value, &new), old_name,
+                           new_name, ret);
+    buf_done(&old);
+    buf_done(&new);
+    return differs;
 }

@@ -21,9 +21,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "programs/broodctl_http.h"
+#include "programs/broodctl_change.h"
 #include "programs/broodctl_input.h"
-#include "programs/broodctl_out.h"
 
 #define SUFFIX              ".json"
 #define PRECONDITION_FAILED 412
@@ -126,20 +125,6 @@ run_editor(struct edit *e)
                     e->path);
 }
 
-/* Enter means yes; the end of input, no. */
-static bool
-wants_another_try(void)
-{
-    char line[64];
-
-    fputs("Edit again? [Y/n] ", stderr);
-    if (fgets(line, sizeof(line), stdin) == NULL) {
-        putc('\n', stderr);
-        return false;
-    }
-    return line[0] == '\n' || line[0] == 'y' || line[0] == 'Y';
-}
-
 /* One round.  ret_again: refused, and the operator wants to correct it. */
 static enum ctl_exit
 try_once(struct edit *e, bool *ret_again)
@@ -159,14 +144,14 @@ try_once(struct edit *e, bool *ret_again)
         fputs("broodctl: nothing was changed\n", stderr);
         return CTL_OK;
     }
-    code = http_ask(e->ctl, a, &request, &answer);
+    code = change_make(e->ctl, &request, NULL, &answer);
     if (code == CTL_OK) {
         unlink(e->path);
-        out_success(e->ctl, &answer);
         return CTL_OK;
     }
     /* Another change came first: no editing of this text makes it an edit of that one. */
-    *ret_again = code == CTL_REFUSED && answer.status != PRECONDITION_FAILED && wants_another_try();
+    *ret_again = code == CTL_REFUSED && answer.status != PRECONDITION_FAILED &&
+                 input_agrees("Edit again?", true);
     if (!*ret_again)
         ctl_fail(code, "the text is kept in %s", e->path);
     return code;

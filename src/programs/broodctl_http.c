@@ -25,8 +25,9 @@
 #define READ_BYTES       65536
 
 static int
-connect_to(const char *address, int *ret_fd, struct br_err *err)
+connect_to(const char *address, int timeout_ms, int *ret_fd, struct br_err *err)
 {
+    const struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000L};
     br_cleanup(fd_closep) int fd = -1;
     struct sockaddr_storage addr;
     socklen_t len;
@@ -35,6 +36,10 @@ connect_to(const char *address, int *ret_fd, struct br_err *err)
     if (rc < 0)
         return rc;
     fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && timeout_ms > 0) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+    }
     if (fd < 0 || connect(fd, (struct sockaddr *)&addr, len) < 0)
         return br_fail(err, -errno, "cannot connect to \"%s\"", address);
     *ret_fd = fd_take(&fd);
@@ -138,7 +143,7 @@ http_exchange(struct arena *a, const char *address, const struct ctl_request *re
     struct ctl_answer answer = {0};
     size_t offset;
     struct buf b;
-    int rc = connect_to(address, &fd, err);
+    int rc = connect_to(address, request->timeout_ms, &fd, err);
 
     if (rc < 0)
         return rc;
@@ -149,7 +154,8 @@ http_exchange(struct arena *a, const char *address, const struct ctl_request *re
         rc = take_apart(buf_slice(&b), &answer);
     if (rc < 0) {
         buf_done(&b);
-        return br_fail(err, rc, "no proper answer from \"%s\"", address);
+        br_fail(err, rc, "no proper answer from \"%s\"", address);
+        return -EPROTO;
     }
     arena_on_done(a, free, b.p);
     if (json_parse(a, answer.body, &answer.value, &offset, NULL) < 0)
@@ -201,6 +207,19 @@ http_segment(struct arena *a, const char *name)
 }
 
 enum ctl_exit
+http_judge(const struct ctl *ctl, const struct ctl_request *request,
+           const struct ctl_answer *answer)
+{
+    if (answer->status / 100 == 2)
+        return CTL_OK;
+    if (ctl->json)
+        out_body(answer->body);
+    else
+        out_refusal(answer, request->origin);
+    return CTL_REFUSED;
+}
+
+enum ctl_exit
 http_ask(struct ctl *ctl, struct arena *a, const struct ctl_request *request,
          struct ctl_answer *ret)
 {
@@ -210,13 +229,7 @@ http_ask(struct ctl *ctl, struct arena *a, const struct ctl_request *request,
         return ctl_fail(CTL_UNREACHABLE, "%s", err.text);
     if (http_exchange(a, ctl->control, request, ret, &err) < 0)
         return ctl_fail(CTL_UNREACHABLE, "%s", err.text);
-    if (ret->status / 100 == 2)
-        return CTL_OK;
-    if (ctl->json)
-        out_body(ret->body);
-    else
-        out_refusal(ret, request->origin);
-    return CTL_REFUSED;
+    return http_judge(ctl, request, ret);
 }
 
 enum ctl_exit

@@ -14,6 +14,7 @@ struct ctl_request {
     struct slice body;     /* sent with its length for PUT and POST */
     const char *origin;    /* the file it came from, for places in it; NULL: none */
     struct slice if_match; /* the ETag of what the change was made from; SLICE_NONE: whatever */
+    int timeout_ms;        /* of each step; 0: none, a change may have to import an application */
 };
 
 struct ctl_answer {
@@ -29,8 +30,8 @@ struct ctl_answer {
  *   address   as of --control
  *   ret       lives in a
  *
- * Blocks as long as the server takes: a change may have to import an application.
- * 0 whatever the status, or -errno: not an address, nobody there, no proper answer.
+ * 0 whatever the status, or -errno: not an address, nobody there.  -EPROTO: there was somebody, but
+ * no proper answer came; whether the request was carried out cannot be known.
  */
 int http_exchange(struct arena *a, const char *address, const struct ctl_request *request,
                   struct ctl_answer *ret, struct br_err *err);
@@ -46,8 +47,16 @@ const char *http_target(struct arena *a, const char *word);
 const char *http_segment(struct arena *a, const char *name);
 
 /*
- * http_ask - http_exchange with the brood of ctl; what goes wrong is said on stderr (with --json a
- * refusal goes to stdout, as it came).  CTL_OK (2xx), CTL_REFUSED or CTL_UNREACHABLE.
+ * http_judge - CTL_OK (2xx), or CTL_REFUSED: then what the server said is printed, on stderr or
+ * with
+ * --json as it came on stdout.
+ */
+enum ctl_exit http_judge(const struct ctl *ctl, const struct ctl_request *request,
+                         const struct ctl_answer *answer);
+
+/*
+ * http_ask - http_exchange with the brood of ctl, judged; what goes wrong is said on stderr.
+ * CTL_OK (2xx), CTL_REFUSED or CTL_UNREACHABLE.
  */
 enum ctl_exit http_ask(struct ctl *ctl, struct arena *a, const struct ctl_request *request,
                        struct ctl_answer *ret);

@@ -74,6 +74,20 @@ input_parse(struct arena *a, const char *path, struct json **ret_value, const ch
 }
 
 bool
+input_agrees(const char *question, bool usual)
+{
+    char line[64];
+
+    fflush(stdout);
+    fprintf(stderr, "%s %s ", question, usual ? "[Y/n]" : "[y/N]");
+    if (fgets(line, sizeof(line), stdin) == NULL) {
+        putc('\n', stderr);
+        return false;
+    }
+    return line[0] == '\n' ? usual : line[0] == 'y' || line[0] == 'Y';
+}
+
+bool
 input_is_given(void)
 {
     struct stat st;

@@ -21,6 +21,12 @@ enum ctl_exit input_read(struct arena *a, const char *path, struct slice *ret_te
 enum ctl_exit input_parse(struct arena *a, const char *path, struct json **ret_value,
                           const char **ret_origin);
 
+/*
+ * input_agrees - ask on stderr, read a line of stdin.  Enter means what is usual; the end of input,
+ * no.
+ */
+bool input_agrees(const char *question, bool usual);
+
 /* Whether stdin is a file or a pipe, that is: was given to us to be read. */
 bool input_is_given(void);
 

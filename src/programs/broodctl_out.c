@@ -141,6 +141,23 @@ table_bytes(struct table *t, int64_t bytes)
     table_cell(t, PAINT_NONE, value < 10 && unit > 0 ? "%.1f%c" : "%.0f%c", value, units[unit]);
 }
 
+void
+table_age(struct table *t, int64_t ms)
+{
+    long long s = ms / 1000;
+
+    if (ms < 0)
+        table_cell(t, PAINT_NONE, "-");
+    else if (s < 60)
+        table_cell(t, PAINT_NONE, "%llds", s);
+    else if (s < 3600)
+        table_cell(t, PAINT_NONE, "%lldm%02llds", s / 60, s % 60);
+    else if (s < 86400)
+        table_cell(t, PAINT_NONE, "%lldh%02lldm", s / 3600, s / 60 % 60);
+    else
+        table_cell(t, PAINT_NONE, "%lldd%02lldh", s / 86400, s / 3600 % 24);
+}
+
 static size_t
 column_width(const struct table *t, unsigned i)
 {
@@ -165,21 +182,36 @@ print_cell(const struct table_cell *cell, size_t width, bool right, bool last)
         printf("%*s", (right ? 0 : pad) + 2, "");
 }
 
+/* Cells up to the last one that has a text. */
+static void
+print_row(const struct table *t, const struct table_row *row, const size_t *widths)
+{
+    unsigned n = t->n_columns;
+
+    while (n > 1 && row->cells[n - 1].width == 0)
+        n--;
+    for (unsigned i = 0; i < n; i++)
+        print_cell(&row->cells[i], widths[i], t->columns[i].right, i + 1 == n);
+}
+
 void
 table_print(const struct table *t)
 {
     size_t *widths = arena_array(t->arena, size_t, t->n_columns);
+    struct table_row *titles =
+        arena_zalloc(t->arena, sizeof(*titles) + t->n_columns * sizeof(titles->cells[0]));
 
     for (unsigned i = 0; i < t->n_columns; i++) {
-        struct table_cell title = {t->columns[i].title, strlen(t->columns[i].title), PAINT_BOLD};
-
+        titles->cells[i] = (struct table_cell){
+            .text = t->columns[i].title,
+            .width = strlen(t->columns[i].title),
+            .paint = PAINT_BOLD,
+        };
         widths[i] = column_width(t, i);
-        print_cell(&title, widths[i], t->columns[i].right, i + 1 == t->n_columns);
     }
-    for (const struct table_row *row = t->first; row != NULL; row = row->next) {
-        for (unsigned i = 0; i < t->n_columns; i++)
-            print_cell(&row->cells[i], widths[i], t->columns[i].right, i + 1 == t->n_columns);
-    }
+    print_row(t, titles, widths);
+    for (const struct table_row *row = t->first; row != NULL; row = row->next)
+        print_row(t, row, widths);
 }
 
 void
@@ -202,6 +234,47 @@ out_json(const struct json *value)
     buf_done(&b);
 }
 
+static enum paint
+diff_paint(struct slice line, bool in_head)
+{
+    if (in_head)
+        return PAINT_BOLD;
+    if (slice_starts(line, SLICE("@@")))
+        return PAINT_CYAN;
+    if (slice_starts(line, SLICE("+")))
+        return PAINT_GREEN;
+    return slice_starts(line, SLICE("-")) ? PAINT_RED : PAINT_NONE;
+}
+
+static void
+print_diff(struct slice diff)
+{
+    struct slice line;
+
+    for (size_t n = 0; slice_split(&diff, '\n', &line) && diff.p != NULL; n++) {
+        enum paint paint = diff_paint(line, n < 2);
+        bool painted = paint != PAINT_NONE;
+
+        printf("%s" SLICE_FMT "%s\n", painted ? out_paint(paint) : "", SLICE_ARG(line),
+               painted ? out_paint(PAINT_NONE) : "");
+    }
+}
+
+void
+out_diff(struct ctl *ctl, bool differs, struct slice diff)
+{
+    struct json *object;
+
+    if (!ctl->json) {
+        print_diff(diff);
+        return;
+    }
+    object = json_new(&ctl->arena, JSON_OBJECT);
+    json_add(object, SLICE("different"), json_new_bool(&ctl->arena, differs));
+    json_add(object, SLICE("diff"), json_new_string(&ctl->arena, diff));
+    out_json(object);
+}
+
 static void
 print_text(FILE *to, const struct json *value)
 {
@@ -212,6 +285,12 @@ print_text(FILE *to, const struct json *value)
 
         putc(is_control(c) && c != '\n' && c != '\t' ? '?' : c, to);
     }
+}
+
+struct slice
+out_text(const struct json *value)
+{
+    return value != NULL && value->type == JSON_STRING ? value->text : SLICE("-");
 }
 
 void
@@ -226,6 +305,28 @@ out_success(const struct ctl *ctl, const struct ctl_answer *answer)
     }
     print_text(stdout, sentence);
     putchar('\n');
+}
+
+void
+out_plan(struct ctl *ctl, const struct ctl_answer *answer)
+{
+    static const struct column columns[] = {{"STEP", false}, {"WHAT", false}};
+    const struct json *plan = answer->value == NULL ? NULL : json_member(answer->value, "plan");
+    struct table t;
+
+    out_success(ctl, answer);
+    if (ctl->json || plan == NULL || plan->n == 0)
+        return;
+    table_init(&t, &ctl->arena, columns, array_len(columns));
+    json_foreach(step, plan)
+    {
+        const struct json *what = json_get(step, SLICE("step")),
+                          *name = json_get(step, SLICE("name"));
+
+        table_cell(&t, PAINT_NONE, SLICE_FMT, SLICE_ARG(out_text(what)));
+        table_cell(&t, PAINT_BOLD, SLICE_FMT, SLICE_ARG(out_text(name)));
+    }
+    table_print(&t);
 }
 
 static void

@@ -35,15 +35,24 @@ void table_init(struct table *t, struct arena *a, const struct column *columns, 
 void table_cell(struct table *t, enum paint paint, const char *fmt, ...) br_printf(3, 4);
 /* "12.3M"; a negative number is unknown: "-". */
 void table_bytes(struct table *t, int64_t bytes);
+/* "2h05m"; a negative number is unknown: "-". */
+void table_age(struct table *t, int64_t ms);
 /* Titles, then rows, to stdout. */
 void table_print(const struct table *t);
 
+/* A string's text; "-" when it is none. */
+struct slice out_text(const struct json *value);
+
 /* A body as the API wrote it, with the line ends of this system. */
 void out_body(struct slice body);
+/* A unified diff; with --json an object around it. */
+void out_diff(struct ctl *ctl, bool differs, struct slice diff);
 /* A tree in the layout of the API. */
 void out_json(const struct json *value);
 /* What a change answered: its one sentence, or with --json all of it. */
 void out_success(const struct ctl *ctl, const struct ctl_answer *answer);
+/* What a dry run answered: a step a line, or with --json all of it. */
+void out_plan(struct ctl *ctl, const struct ctl_answer *answer);
 /* Title, place, reason, path on stderr.  origin: what the body is called, NULL: it had none. */
 void out_refusal(const struct ctl_answer *answer, const char *origin);
 

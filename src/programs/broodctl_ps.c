@@ -98,20 +98,6 @@ role(const struct found_process *p)
     return slice_starts(title, SLICE("main [")) ? slice_sub(title, 0, 4) : title;
 }
 
-static const char *
-age_text(struct arena *a, int64_t ms)
-{
-    long long s = br_max(ms, (int64_t)0) / 1000;
-
-    if (s < 60)
-        return arena_printf(a, "%llds", s);
-    if (s < 3600)
-        return arena_printf(a, "%lldm%02llds", s / 60, s % 60);
-    if (s < 86400)
-        return arena_printf(a, "%lldh%02lldm", s / 3600, s / 60 % 60);
-    return arena_printf(a, "%lldd%02lldh", s / 86400, s / 3600 % 24);
-}
-
 static void
 add_row(struct ps *ps, const struct found_process *p, unsigned depth, const struct json *w)
 {
@@ -129,7 +115,7 @@ add_row(struct ps *ps, const struct found_process *p, unsigned depth, const stru
         table_cell(&ps->table, PAINT_NONE, "%lld", (long long)json_member_int(w, "requests"));
     else
         table_cell(&ps->table, PAINT_NONE, "-");
-    table_cell(&ps->table, PAINT_NONE, "%s", age_text(ps->arena, p->age_ms));
+    table_age(&ps->table, br_max(p->age_ms, (int64_t)0));
     table_bytes(&ps->table, memory.private_bytes);
     table_bytes(&ps->table, memory.shared_bytes);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "programs/broodctl_change.h"
 #include "programs/broodctl_http.h"
 #include "programs/broodctl_out.h"
 
@@ -55,8 +56,7 @@ add_app(struct table *t, const struct json *app)
 static void
 add_worker(struct table *t, const struct json *app, const struct json *w)
 {
-    const struct json *state = json_member(w, "state");
-    struct slice word = state != NULL && state->type == JSON_STRING ? state->text : SLICE("-");
+    struct slice word = out_text(json_member(w, "state"));
 
     table_cell(t, PAINT_NONE, SLICE_FMT, SLICE_ARG(app->name));
     number_cell(t, w, "pid");
@@ -165,9 +165,6 @@ ctl_restart(struct ctl *ctl, br_unused int n, char **words)
         .target = arena_printf(a, "/control/applications/%s/restart", http_segment(a, words[0])),
     };
     struct ctl_answer answer;
-    enum ctl_exit code = http_ask(ctl, a, &request, &answer);
 
-    if (code == CTL_OK)
-        out_success(ctl, &answer);
-    return code;
+    return change_make(ctl, &request, NULL, &answer);
 }

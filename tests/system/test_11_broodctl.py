@@ -3,37 +3,18 @@
 import json
 import os
 import pty
+import re
 import signal
+import socket
 import subprocess
+import threading
 
 import pytest
 
-from brood import BINARY, DEADLINE, ROOT, free_port, wait_until
+from brood import DEADLINE, ROOT, free_port, python_app, wait_until
+from ctl import CTL, OK, REFUSED, UNKNOWN, UNREACHABLE, USAGE, Client
 
-CTL = BINARY.with_name("broodctl")
-OK, REFUSED, USAGE, UNREACHABLE = range(4)
 BASE = {"listeners": {}, "routes": {"a": [{"action": {"return": 200}}], "b/c": []}, "applications": {}}
-
-
-class Client:
-    def __init__(self, daemon):
-        self.daemon = daemon
-        self.env = {**daemon.env, "TMPDIR": str(daemon.dir)}
-        self.flags = ["--control", f"unix:{daemon.control_path}"]
-
-    def command(self, *words):
-        return [str(CTL), *self.flags, *map(str, words)]
-
-    def __call__(self, *words, stdin=None, code=OK, env=None):
-        """Standard output; the exit code and an empty stderr on success are checked."""
-        run = subprocess.run(self.command(*words), input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
-                             capture_output=True, text=True, timeout=DEADLINE, env={**self.env, **(env or {})},
-                             cwd=self.daemon.dir)
-        assert run.returncode == code, run
-        self.complaint = run.stderr
-        if code == OK:
-            assert "AddressSanitizer" not in run.stderr and "runtime error" not in run.stderr
-        return run.stdout
 
 
 @pytest.fixture
@@ -91,6 +72,10 @@ def test_the_form_of_a_path_alone(ctl):
     assert ctl("/config/routes/a/0", "DELETE") == "Reconfiguration done.\n"
     assert ctl("/config/routes/a", "GET", stdin="ignored") == "[]\n"
     assert ctl("/config/routes/a", "PUT", stdin='[{"action": {"return": 2}}]') == "Reconfiguration done.\n"
+    assert ctl("/config/routes/a", "INSERT", stdin='{"action": {"return": 1}} // first') == "Reconfiguration done.\n"
+    assert ctl.daemon.get("/config/routes/a").json == [{"action": {"return": n}} for n in (1, 2)]
+    ctl("/config/routes", "INSERT", stdin="{}", code=REFUSED)
+    assert ctl.complaint == 'broodctl: "/config/routes" is not an array\n'
     ctl("/config", "PATCH", code=USAGE)
     ctl("/config", "PUT", "more", code=USAGE)
 
@@ -127,7 +112,7 @@ def test_json_form_of_answers(ctl):
 
 @pytest.mark.parametrize("words", [
     [], ["nonsense"], ["--nonsense"], ["put"], ["get", "a", "b"], ["--control"], ["--control="], ["--json=1", "get"],
-    ["ps", "--watch"], ["get", "-f"], ["status", "--watch=x"], ["logs", "-n", "x"], ["check", "--json", "x"],
+    ["ps", "--watch"], ["get", "--dry-run"], ["apply", "--yes", "x"], ["get", "-f"], ["status", "--watch=x"], ["logs", "-n", "x"], ["check", "--json", "x"],
 ])
 def test_wrong_usage_is_one_line_and_exit_2(words):
     run = subprocess.run([CTL, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -184,6 +169,161 @@ def test_apply_diff_and_check(ctl, tmp_path):
     path.write_text("{")
     ctl("diff", path, code=REFUSED)
     assert ctl.complaint.startswith(f"{path}:1:2: ")
+
+
+# --- dry runs ---
+
+
+def test_a_dry_run_shows_the_steps_and_takes_none(ctl, tmp_path):
+    port = free_port()
+    listener = f"listeners/127.0.0.1:{port}"
+    assert ctl("put", listener, "--dry-run", stdin='{"pass": "routes/a"}') == \
+        f"Valid.\nSTEP           WHAT\nopen listener  127.0.0.1:{port}\n"
+    plan = [{"step": "open listener", "name": f"127.0.0.1:{port}"}]
+    assert json.loads(ctl("--dry-run", "--json", f"/config/{listener}", "PUT", stdin='{"pass": "routes/a"}'))["plan"] == plan
+    conf = tmp_path / "conf.json"
+    conf.write_text(json.dumps({**BASE, "listeners": {f"127.0.0.1:{port}": {"pass": "routes/b%2Fc"}}}))
+    assert "open listener" in ctl("apply", conf, "--dry-run")
+    assert ctl("delete", "routes/a", "--dry-run") == "Valid.\n"
+    assert ctl("append", "routes/a", "--dry-run", stdin='{"action": {"return": 1}}') == "Valid.\n"
+    ctl("append", "routes/a", "--dry-run", stdin='{"action": 1}', code=REFUSED)
+    assert "<stdin>:1:12: " in ctl.complaint
+    assert ctl.daemon.get().json == BASE
+
+
+# --- the way back ---
+
+
+def versions(ctl, *numbers):
+    """The configuration becomes one that returns each number, one after the other."""
+    for number in numbers:
+        ctl("put", "routes/a/0/action/return", stdin=str(number))
+
+
+def test_history_lists_what_was_changed_when(ctl):
+    versions(ctl, 201, 202)
+    ctl("append", "routes/a", stdin='{"action": {"return": 404}}')
+    lines = ctl("history").splitlines()
+    assert lines[0].split() == ["NUMBER", "TIME", "AGE", "SIZE", "LINES"]
+    assert [l.split()[0] for l in lines[1:]] == ["4", "3", "2", "1"]
+    assert [l.split()[4:] for l in lines[1:]] == [["+5", "-0", "in", "force"], ["+1", "-1"], ["+1", "-1"], ["-"]]
+    assert all(l == l.rstrip() for l in lines)
+    newest, *others = json.loads(ctl("history", "--json"))
+    assert newest["number"] == 4 and newest["in_force"] and newest["lines_added"] == 5 and newest["time"].endswith("Z")
+    assert not any(v["in_force"] for v in others)
+    assert [l for l in ctl("history", "3").splitlines() if l[0] in "+-"] == [
+        "--- /history/2", "+++ /history/3", '-\t\t\t\t\t"return": 201', '+\t\t\t\t\t"return": 202']
+    assert json.loads(ctl("history", "--json", "3"))["different"]
+    ctl("history", "9", code=REFUSED)
+    assert "no version 9" in ctl.complaint
+    ctl("history", "x", code=USAGE)
+
+
+def test_rollback_goes_to_the_version_before_or_to_any(ctl):
+    ctl("rollback", code=REFUSED)
+    assert "nothing was kept" in ctl.complaint
+    versions(ctl, 201, 202)
+    text = ctl("rollback")
+    assert '-\t\t\t\t\t"return": 202\n+\t\t\t\t\t"return": 201\n' in text and text.endswith("Reconfiguration done.\n")
+    assert ctl.daemon.get("/config/routes/a/0/action/return").json == 201
+    ctl("rollback")
+    assert ctl.daemon.get("/config/routes/a/0/action/return").json == 202, "the way back has a way back"
+    assert ctl("rollback", "1", "--dry-run").endswith("Valid.\n")
+    assert ctl.daemon.get("/config/routes/a/0/action/return").json == 202
+    assert json.loads(ctl("rollback", "1", "--json")) == {"success": "Reconfiguration done."}
+    assert ctl.daemon.get().json == BASE
+    ctl("rollback", "99", code=REFUSED)
+    assert "no version 99" in ctl.complaint
+
+
+# --- answers that never come ---
+
+
+class Cut:
+    """A control socket that hands each request on to the real one and cuts changes off: before or after."""
+
+    def __init__(self, daemon, when, also=None):
+        self.path, self.when, self.also, self.daemon = daemon.dir / "cut.sock", when, also, daemon
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            client = self.listener.accept()[0]
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += client.recv(65536)
+            head, body = request.split(b"\r\n\r\n", 1)
+            length = next((int(l[15:]) for l in head.split(b"\r\n") if l.lower().startswith(b"content-length:")), 0)
+            while len(body) < length:
+                body += client.recv(65536)
+            is_change = not head.startswith(b"GET") and b"dry_run" not in head
+            if not is_change or self.when == "after":
+                with socket.socket(socket.AF_UNIX) as real:
+                    real.connect(str(self.daemon.control_path))
+                    real.sendall(head + b"\r\n\r\n" + body)
+                    answer = b""
+                    while piece := real.recv(65536):
+                        answer += piece
+                if not is_change:
+                    client.sendall(answer)
+            if is_change and self.also:
+                self.also()
+            client.close()
+
+
+@pytest.mark.parametrize("words, stdin", [
+    (["put", "routes/a/0/action/return"], "299"), (["append", "routes/a"], '{"action": {"return": 299}}'),
+    (["delete", "routes/a/0"], ""), (["apply", "-"], '{"routes": []}'), (["rollback", "1"], ""),
+    (["/config/routes", "DELETE"], ""),
+], ids=lambda value: "-".join(value).replace("/", "_") if isinstance(value, list) else "")
+def test_a_lost_answer_is_looked_for(ctl, words, stdin):
+    versions(ctl, 201, 202)
+    before = ctl.daemon.get().json
+    ctl.flags = ["--control", f"unix:{Cut(ctl.daemon, 'before').path}"]
+    ctl(*words, stdin=stdin, code=REFUSED)
+    assert ctl.complaint == "broodctl: the answer was lost; not applied: the old configuration is in force\n"
+    assert ctl.daemon.get().json == before
+    (ctl.daemon.dir / "cut.sock").unlink()
+    ctl.flags = ["--control", f"unix:{Cut(ctl.daemon, 'after').path}"]
+    assert ctl(*words, stdin=stdin).endswith("Reconfiguration done.\n")
+    assert ctl.complaint == "broodctl: the answer was lost; applied: the new configuration is in force\n"
+    assert ctl.daemon.get().json != before
+
+
+def test_a_lost_answer_and_somebody_else(ctl):
+    cut = Cut(ctl.daemon, "after", lambda: ctl.daemon.put("/config/routes/theirs", []))
+    ctl.flags = ["--control", f"unix:{cut.path}"]
+    text = ctl("put", "routes/mine", "--json", stdin="[]", code=UNKNOWN)
+    assert json.loads(text)["error"] == "Unknown." and "somebody else" in json.loads(text)["detail"]
+
+
+def test_nobody_who_could_tell(ctl):
+    cut = Cut(ctl.daemon, "before")
+    ctl.flags = ["--control", f"unix:{cut.path}"]
+    cut.also = lambda: (cut.path.unlink(), ctl.daemon.stop())
+    ctl("put", "routes/mine", stdin="[]", code=UNKNOWN)
+    assert "nobody tells" in ctl.complaint
+
+
+def test_a_controller_killed_while_an_application_starts(ctl, tmp_path):
+    (tmp_path / "slow.py").write_text(
+        "import os, time\n"
+        f"open({str(tmp_path / 'begun')!r}, 'w').close()\n"
+        f"while not os.path.exists({str(tmp_path / 'go')!r}):\n    time.sleep(0.01)\n")
+    os.chmod(tmp_path, 0o777)
+    before = ctl.daemon.get().json
+    command = ctl.command("put", "applications/slow")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        run.stdin.write(json.dumps(python_app("slow", path=str(tmp_path))))
+        run.stdin.close()
+        wait_until((tmp_path / "begun").exists, what="the application's start")
+        os.kill(ctl.daemon.pids("brood: controller")[0], signal.SIGKILL)
+        assert run.wait(DEADLINE) == REFUSED
+        assert run.stderr.read() == "broodctl: the answer was lost; not applied: the old configuration is in force\n"
+    assert ctl.daemon.get().json == before
 
 
 # --- edit ---
@@ -378,9 +518,9 @@ def test_options_come_from_the_table(ctl):
 
 
 @pytest.mark.parametrize("words, wanted", [
-    (["re"], ["restart"]), (["get", "l"], ["listeners"]), (["get", "/"], ["/config", "/status", "/certificates"]),
+    (["res"], ["restart"]), (["ro"], ["rollback"]), (["get", "l"], ["listeners"]), (["get", "/"], ["/config", "/status", "/certificates", "/history"]),
     (["get", "/config/routes/b"], ["/config/routes/b%2Fc"]), (["delete", "routes/"], ["routes/a", "routes/b%2Fc"]),
-    (["logs", "--f"], ["--follow"]), (["/config", "D"], ["DELETE"]), (["ps", "--w"], []),
+    (["logs", "--f"], ["--follow"]), (["/config", "D"], ["DELETE"]), (["ps", "--w"], []), (["put", "--dr"], ["--dry-run"]), (["/config", "I"], ["INSERT"]), (["rollback", ""], ["1"]),
 ])
 def test_completion_of_bash(ctl, words, wanted):
     line = ["broodctl", *ctl.flags, *words]
@@ -389,3 +529,21 @@ def test_completion_of_bash(ctl, words, wanted):
     run = subprocess.run(["bash", "-c", script, "bash", str(CTL.parent), str(ROOT / "share/completion/bash/broodctl"), *line],
                          capture_output=True, text=True, timeout=DEADLINE)
     assert run.stdout.split() == wanted and run.stderr == "", run
+
+
+def test_completions_and_manual_have_every_command_and_flag():
+    text = subprocess.run([CTL, "--help"], capture_output=True, text=True).stdout
+    usage, commands, _, flags, _ = text.split("\n\n", 4)
+    names = [line.split()[0] for line in commands.splitlines()]
+    dashed = [word.rstrip(",").split("[")[0] for line in flags.splitlines() for word in line[:25].split() if word[0] == "-"]
+    assert "rollback" in names and {"--dry-run", "-y", "--yes", "--watch", "-f"} <= set(dashed)
+    for path in ("share/completion/bash/broodctl", "share/completion/zsh/_broodctl", "man/broodctl.1"):
+        page = (ROOT / path).read_text().replace("\\-", "-")
+        missing = [n for n in names if not re.search(rf"(?m)(^\.\w+ |[ ':]){n}\b", page)]
+        missing += [d for d in dashed if not re.search(rf"(?<![-\w]){re.escape(d)}(?![-\w])", page)]
+        assert not missing, f"{path} lacks {missing}"
+
+
+def test_completion_of_zsh_is_zsh():
+    run = subprocess.run(["zsh", "-n", str(ROOT / "share/completion/zsh/_broodctl")], capture_output=True, text=True)
+    assert run.returncode == 0 and run.stderr == "", run
