@@ -6,7 +6,8 @@
  *
  * The rename is the only step by which a text enters, so each file is whole whatever dies.  A crash
  * between the two renames of a change (conf.json, then this) leaves the history one text behind;
- * the next save finds that conf.json is not in it, and puts it there.
+ * the next start finds that what was saved is conf.json, and puts it there.  So does the next save
+ * with a conf.json that came otherwise.
  *
  * Copies, not links: an editor that writes conf.json in place must not change the past.
  */
@@ -239,6 +240,36 @@ conf_history_keep(const struct conf_store *store, struct br_err *err)
         return rc == -ENOENT ? 0 : rc;
     if (faccessat(h.dir, ASIDE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         rc = enter(&h, err);
+    if (rc == 0)
+        rc = forget_old(&h, err);
+    done(&h);
+    return rc;
+}
+
+/* Are the bytes that were saved those of conf.json? */
+static bool
+is_current(const struct conf_store *store, int saved)
+{
+    br_cleanup(fd_closep) int current = -1;
+    uint32_t version;
+
+    return conf_store_read(store, &current, &version, NULL) == 0 && same(saved, current);
+}
+
+int
+conf_history_mend(const struct conf_store *store, struct br_err *err)
+{
+    br_cleanup(fd_closep) int saved = -1;
+    struct history h;
+    int rc = look(store, false, &h, err);
+
+    if (rc < 0)
+        return rc == -ENOENT ? 0 : rc;
+    saved = openat(h.dir, ASIDE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (saved >= 0 && is_current(store, saved))
+        rc = enter(&h, err);
+    else if (saved >= 0)
+        rc = aside_remove(h.dir, ASIDE_NAME, err);
     if (rc == 0)
         rc = forget_old(&h, err);
     done(&h);

@@ -32,6 +32,12 @@ int conf_history_save(const struct conf_store *store, int fd, struct br_err *err
 /* Give what was saved the next number, if anything was; forget what is too old. */
 int conf_history_keep(const struct conf_store *store, struct br_err *err);
 
+/*
+ * conf_history_mend - at the start: what a main that was killed left saved.  If it is what
+ * conf.json says it was about to be kept, and is now; else it is forgotten.
+ */
+int conf_history_mend(const struct conf_store *store, struct br_err *err);
+
 /* The newest ones, newest first; none is no error. */
 int conf_history_list(const struct conf_store *store,
                       struct conf_history_entry ret_entries[CONF_HISTORY_MAX], size_t *ret_n,

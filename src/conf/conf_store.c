@@ -5,7 +5,7 @@
  *   keep:  rename conf.json.new -> conf.json, fsync of the directory
  *
  * After a crash at any instruction conf.json is one whole text: the rename is the only step that
- * changes it.  A conf.json.new that was left is overwritten by the next save.  All names are taken
+ * changes it.  A conf.json.new that was left is removed by the next start.  All names are taken
  * relative to the descriptor of the directory, so that a later chdir or chroot changes nothing.
  *
  * rename(2), fsync(2): a new name is durable only once its directory is synced.
@@ -41,6 +41,8 @@ conf_store_open(struct conf_store *store, const char *path, struct br_err *err)
     if (fd < 0)
         return br_fail(err, -errno, "cannot open state directory \"%s\"", path);
     store->dir = fd;
+    unlinkat(fd, ASIDE_NAME, 0); /* what a main that was killed had not done with */
+    unlinkat(fd, VERSION_NEW, 0);
     return 0;
 }
 

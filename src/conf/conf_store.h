@@ -20,7 +20,8 @@ struct conf_store {
     int dir;
 };
 
-/* Make the directory (0700) unless it is there, and open it.  0 or -errno. */
+/* Make the directory (0700) unless it is there, open it, remove what was only saved.  0 or -errno.
+ */
 int conf_store_open(struct conf_store *store, const char *path, struct br_err *err);
 void conf_store_close(struct conf_store *store);
 

@@ -25,6 +25,15 @@ main_history_keep(struct main *m)
         br_log(LOG_ALERT, "this configuration is missing in the history: %s", err.text);
 }
 
+void
+main_history_mend(struct main *m)
+{
+    struct br_err err = BR_ERR_NONE;
+
+    if (conf_history_mend(&m->store, &err) < 0)
+        br_log(LOG_ALERT, "the history may lack the last configuration: %s", err.text);
+}
+
 static int
 list_fd(const struct main *m, int *ret_fd, struct br_err *err)
 {

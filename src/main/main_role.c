@@ -285,7 +285,10 @@ main_open_all(struct main *m, struct br_err *err)
         return br_fail(err, rc, "cannot prepare main");
     if (m->task.settings->state_dir == NULL)
         return 0;
-    return conf_store_open(&m->store, m->task.settings->state_dir, err);
+    rc = conf_store_open(&m->store, m->task.settings->state_dir, err);
+    if (rc == 0)
+        main_history_mend(m);
+    return rc;
 }
 
 static void

@@ -243,18 +243,39 @@ class Brood:
             counts.setdefault(title.group(1) if title else line, []).append(n)
         return {k: sorted(v) for k, v in counts.items()}
 
-    def settled(self, app, routers, workers):
-        """descriptors() once all processes of one application behind one listener are there, and all
+    def settled(self, app, routers, workers, listeners=1):
+        """descriptors() once all processes of one application behind those listeners are there, and all
         lines between them, else None: a change is answered when the processes are ready, lines come a
         moment later."""
         sockets = {
-            "main": [1 + routers + 1 + 2],  # its children; for those that come: control socket, listener
+            "main": [1 + routers + 1 + 1 + listeners],  # its children; for those that come: control socket, listeners
             "controller": [1 + routers + 1 + 1],  # main, routers, prototype, control socket
-            "router": [2 + 1 + workers + 1] * routers,  # main, controller, prototype, workers, listener
+            "router": [2 + 1 + workers + listeners] * routers,  # main, controller, prototype, workers, listeners
             f'"{app}" prototype': [2 + routers + workers],  # main, controller, routers, workers
             f'"{app}" application': [1 + routers] * workers,  # prototype, routers
         }
         return self.descriptors() if self.descriptors("socket") == sockets else None
+
+    def remains(self):
+        """pids of all that still holds the log open, whoever its parent is: what a killed main left."""
+        found = []
+        for pid in processes():
+            try:
+                held = [os.readlink(fd.path) for fd in os.scandir(f"/proc/{pid}/fd")]
+            except OSError:
+                continue
+            if str(self.log_path) in held and pid != os.getpid():
+                found.append(pid)
+        return found
+
+    # --- injection points: src/base/inject.h ---
+
+    def arm(self, point, what="kill"):
+        """The next process of the daemon that comes to ROLE.NAME[.INDEX] does it; needs BROOD_INJECT in env."""
+        path = Path(self.env["BROOD_INJECT"], point)
+        path.with_name("arming").write_text(what)
+        path.with_name("arming").rename(path)
+        return path
 
     # --- control API ---
 

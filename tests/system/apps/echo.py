@@ -13,6 +13,9 @@ def application(environ, start_response):
         body = query["id"][0].encode()
         start_response("200 OK", [("Content-Type", "text/plain"), ("X-Pid", str(os.getpid()))])
         return [body]
+    if path.startswith("/env/"):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [os.environ.get(path[5:], "").encode()]
     if path.startswith("/sleep/"):
         time.sleep(float(path[7:]))
         start_response("200 OK", [("Content-Type", "text/plain"), ("X-Pid", str(os.getpid()))])

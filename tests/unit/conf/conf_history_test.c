@@ -135,6 +135,45 @@ what_was_only_saved_is_not(void **state)
 }
 
 static void
+start_again(struct place *p)
+{
+    conf_store_close(&p->store);
+    assert_int_equal(conf_store_open(&p->store, p->path, NULL), 0);
+    assert_int_equal(conf_history_mend(&p->store, NULL), 0);
+    assert_int_equal(faccessat(p->store.dir, "conf.json.new", F_OK, 0), -1);
+    assert_int_equal(faccessat(p->store.dir, "history/new", F_OK, 0), -1);
+}
+
+static void
+the_next_start_forgets_what_was_only_saved(void **state)
+{
+    struct place *p = *state;
+
+    start_again(p);
+    keep(p, "one");
+    save(p, "never");
+    start_again(p);
+    look(p);
+    assert_int_equal(p->n, 1);
+    assert_text(p, 1, "one");
+}
+
+static void
+the_next_start_keeps_what_was_about_to_be_kept(void **state)
+{
+    struct place *p = *state;
+
+    keep(p, "one");
+    save(p, "second");
+    assert_int_equal(conf_store_keep(&p->store, 1, NULL), 0);
+    start_again(p);
+    start_again(p);
+    look(p);
+    assert_int_equal(p->n, 2);
+    assert_text(p, 2, "second");
+}
+
+static void
 the_same_again_is_no_new_one(void **state)
 {
     struct place *p = *state;
@@ -248,6 +287,8 @@ main(void)
         history_test(there_is_none_at_first),
         history_test(what_was_kept_is_there_newest_first),
         history_test(what_was_only_saved_is_not),
+        history_test(the_next_start_forgets_what_was_only_saved),
+        history_test(the_next_start_keeps_what_was_about_to_be_kept),
         history_test(the_same_again_is_no_new_one),
         history_test(sixteen_stay_and_numbers_go_on),
         history_test(what_the_history_does_not_know_is_entered_before_it_is_replaced),
