@@ -15,6 +15,7 @@
 #include "router/location.h"
 #include "router/route.h"
 #include "router/router.h"
+#include "router/trace.h"
 #include "router/variables.h"
 
 #define CHAIN_MAX 255
@@ -88,6 +89,7 @@ follow(struct transaction *tx, const struct pass_conf *pass)
         return NULL;
     }
     action = route_find(to.route, tx->req);
+    trace_route(tx, to.route, action);
     if (action == NULL)
         action_fail(tx, 404, NULL);
     return action;
@@ -101,7 +103,10 @@ act(struct transaction *tx, const struct action_conf *action)
         action_return(tx, action);
         return NULL;
     case ACTION_SHARE:
-        return action_share(tx, action);
+        action = action_share(tx, action);
+        if (action != NULL)
+            trace_fallback(tx);
+        return action;
     case ACTION_PASS:
         return follow(tx, &action->pass);
     }
@@ -111,8 +116,10 @@ act(struct transaction *tx, const struct action_conf *action)
 void
 action_serve(struct transaction *tx, const struct pass_conf *pass)
 {
-    const struct action_conf *action = follow(tx, pass);
+    const struct action_conf *action;
 
+    trace_request(tx);
+    action = follow(tx, pass);
     while (action != NULL) {
         if (++tx->chain > CHAIN_MAX) {
             action_fail(tx, 500, "more than 255 pass and fallback steps");

@@ -1,13 +1,14 @@
 """Listeners, routes, return and static files, through real connections."""
 
 import os
+import re
 import socket
 import time
 from email.utils import formatdate, parsedate_to_datetime
 
 import pytest
 
-from brood import Answer, UnixHTTPConnection, free_port
+from brood import Answer, UnixHTTPConnection, free_port, wait_until
 
 
 @pytest.fixture
@@ -249,3 +250,23 @@ def test_a_listener_change_does_not_cut_a_connection(brood):
         assert brood.put("/config/routes/0/action/return", "204").status == 200
         wire.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert wire.answer().status == 204
+
+
+def test_log_route_tells_the_way_of_each_request(www):
+    routes = {"main": [{"match": {"uri": "/x"}, "action": {"return": 200}},
+                       {"action": {"share": f"{www.www}$uri", "fallback": {"pass": "routes/a%2Fb"}}}],
+              "a/b": [{"match": {"uri": "/no"}, "action": {"return": 204}}]}
+    listeners = {f"127.0.0.1:{www.port}": {"pass": "routes/main"}}
+    www.configure({"listeners": listeners, "routes": routes, "settings": {"http": {"log_route": True}}})
+    before = len(www.log())
+    assert www.fetch("/none?q").status == 404
+    expected = ['[notice] "GET /none?q HTTP/1.1"', '[info] "routes/main/0" discarded', '[notice] "routes/main/1" selected',
+                '[notice] "fallback" taken', '[info] "routes/a/b/0" discarded']
+    wait_until(lambda: expected[-1].split("] ")[1] in www.log())
+    told = [re.sub(r".*(\[[a-z]+\]) \S+ \*\d+ ", r"\1 ", line) for line in www.log()[before:].splitlines()]
+    assert [line for line in told if line in expected] == expected
+    www.configure({"listeners": listeners, "routes": routes})
+    before = len(www.log())
+    assert www.fetch("/none").status == 404
+    www.stop()
+    assert "discarded" not in www.log()[before:] and "taken" not in www.log()[before:]
