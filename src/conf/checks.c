@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "conf/address.h"
 #include "conf/json_path.h"
@@ -21,7 +22,8 @@
 #include "conf/template.h"
 #include "conf/utf8.h"
 
-#define QUOTE_MAX    64  /* bytes of a name in a sentence */
+#define QUOTE_MAX    64 /* bytes of a name in a sentence */
+#define TARGETS_MAX  254
 #define LOG_PATH_MAX 511 /* what a message to main carries */
 
 const char *
@@ -90,6 +92,20 @@ check_refuse_name(struct check *c, const struct json *member, const char *fmt, .
     va_start(args, fmt);
     note(c, member->name_offset, fmt, args);
     va_end(args);
+    return -EBADMSG;
+}
+
+int
+check_refuse_member(struct check *c, const struct json *member, const char *fmt, ...)
+{
+    struct check_frame frame = {.up = c->at, .name = member->name};
+    va_list args;
+
+    c->at = &frame;
+    va_start(args, fmt);
+    note(c, member->offset, fmt, args);
+    va_end(args);
+    c->at = frame.up;
     return -EBADMSG;
 }
 
@@ -237,19 +253,44 @@ near_name(struct check *c, const struct json *object, struct slice name)
 }
 
 static int
+refuse_application(struct check *c, const struct json *value, struct slice name)
+{
+    return check_refuse(c, value, "The %s names application %s, which does not exist%s",
+                        check_subject(c), check_quote(c, name), near_name(c, c->app_object, name));
+}
+
+int
+check_application(struct check *c, const struct json *value)
+{
+    return map_get(&c->apps, value->text) == NULL ? refuse_application(c, value, value->text) : 0;
+}
+
+static int
+check_target(struct check *c, const struct json *value, const struct pass *to)
+{
+    const struct json *targets = json_get(map_get(&c->apps, to->name), SLICE("targets"));
+
+    if (targets == NULL)
+        return check_refuse(c, value,
+                            "The \"pass\" names target %s, but application %s has no targets.",
+                            check_quote(c, to->target), check_quote(c, to->name));
+    if (json_get(targets, to->target) == NULL)
+        return check_refuse(c, value,
+                            "The \"pass\" names target %s of application %s, which does not "
+                            "exist%s",
+                            check_quote(c, to->target), check_quote(c, to->name),
+                            near_name(c, targets, to->target));
+    return 0;
+}
+
+static int
 check_destination(struct check *c, const struct json *value, const struct pass *to)
 {
     switch (to->kind) {
     case PASS_APPLICATION:
         if (map_get(&c->apps, to->name) == NULL)
-            return check_refuse(c, value,
-                                "The \"pass\" names application %s, which does not exist%s",
-                                check_quote(c, to->name), near_name(c, c->app_object, to->name));
-        if (to->target.p != NULL)
-            return check_refuse(c, value,
-                                "The \"pass\" names target %s, but application %s has no targets.",
-                                check_quote(c, to->target), check_quote(c, to->name));
-        return 0;
+            return refuse_application(c, value, to->name);
+        return to->target.p != NULL ? check_target(c, value, to) : 0;
     case PASS_ROUTES:
         if (!c->route_array)
             return check_refuse(c, value,
@@ -282,62 +323,25 @@ check_pass(struct check *c, const struct json *value)
     return check_destination(c, value, &to);
 }
 
-/* A fault of one member beside another: at that member. */
-br_printf(3, 4) static int refuse_member(struct check *c, const struct json *member,
-                                         const char *fmt, ...)
-{
-    struct check_frame frame = {.up = c->at, .name = member->name};
-    va_list args;
-
-    c->at = &frame;
-    va_start(args, fmt);
-    note(c, member->offset, fmt, args);
-    va_end(args);
-    c->at = frame.up;
-    return -EBADMSG;
-}
-
-/* An option that means something only beside another one. */
-static int
-check_company(struct check *c, const struct json *action, const char *name, const char *needs)
-{
-    const struct json *member = json_get(action, slice_cstr(name));
-
-    if (member != NULL && json_get(action, slice_cstr(needs)) == NULL)
-        return refuse_member(c, member, "The option \"%s\" is allowed only with \"%s\".", name,
-                             needs);
-    return 0;
-}
-
-int
-check_action(struct check *c, const struct json *value)
-{
-    static const char *const kinds[] = {"pass", "return", "share"};
-    static const char *const with[][2] = {
-        {"location", "return"}, {"index", "share"}, {"types", "share"}, {"fallback", "share"}};
-    unsigned n = 0;
-    int rc = 0;
-
-    for (size_t i = 0; i < array_len(kinds); i++)
-        n += json_get(value, slice_cstr(kinds[i])) != NULL;
-    if (n != 1)
-        return check_refuse(c, value,
-                            "An action must have exactly one of \"pass\", \"return\" and "
-                            "\"share\"; this one has %s.",
-                            n == 0   ? "none"
-                            : n == 2 ? "two"
-                                     : "three");
-    for (size_t i = 0; i < array_len(with) && rc == 0; i++)
-        rc = check_company(c, value, with[i][0], with[i][1]);
-    return rc;
-}
-
 /* The languages that the table knows are those that have options of their own. */
 static bool
 is_known_language(struct slice language)
 {
     for (size_t i = 0; i < n_options; i++) {
-        if (options[i].only != NULL && slice_eq(slice_cstr(options[i].only), language))
+        if (options[i].only != NULL && option_is_of(&options[i], language))
+            return true;
+    }
+    return false;
+}
+
+/* One that needs an option that is absent cannot be had. */
+static bool
+is_absent_language(struct slice language)
+{
+    for (size_t i = 0; i < n_options; i++) {
+        const struct option *o = &options[i];
+
+        if (o->only != NULL && o->required && o->absent != NULL && option_is_of(o, language))
             return true;
     }
     return false;
@@ -349,8 +353,11 @@ near_language(struct check *c)
     struct near near = near_begin(c->language);
 
     for (size_t i = 0; i < n_options; i++) {
-        if (options[i].only != NULL)
-            near_offer(&near, slice_cstr(options[i].only));
+        const char *words = options[i].only;
+        struct slice w;
+
+        while ((w = option_next_word(&words)).p != NULL)
+            near_offer(&near, w);
     }
     if (near.best.p == NULL)
         return ".";
@@ -372,6 +379,9 @@ check_type(struct check *c, const struct json *type)
     if (!is_known_language(c->language))
         return check_refuse(c, type, "Applications of type %s are not supported%s",
                             check_quote(c, type->text), near_language(c));
+    if (is_absent_language(c->language))
+        return check_refuse(c, type, "The type %s is known, but this build has no module for it.",
+                            check_quote(c, type->text));
     if (c->modules != NULL && module_find(c->modules, c->language, version) == NULL)
         return check_refuse(c, type, "No language module was found for type %s.",
                             check_quote(c, type->text));
@@ -408,10 +418,43 @@ check_processes(struct check *c, const struct json *value)
     if (spare != NULL)
         json_integer(spare, &idle);
     if (idle > most)
-        return refuse_member(c, spare,
-                             "The value of \"spare\" must not be greater than that of \"max\", "
-                             "which is %lld.",
-                             (long long)most);
+        return check_refuse_member(
+            c, spare,
+            "The value of \"spare\" must not be greater than that of \"max\", "
+            "which is %lld.",
+            (long long)most);
+    return 0;
+}
+
+int
+check_prefix(struct check *c, const struct json *value)
+{
+    if (!slice_starts(value->text, SLICE("/")))
+        return check_refuse(c, value, "The value of %s must begin with \"/\".", check_subject(c));
+    return refuse_nul(c, value);
+}
+
+/* The words are those that an application may speak; what this build speaks is another question. */
+int
+check_protocol(struct check *c, const struct json *value)
+{
+    if (slice_eq(value->text, SLICE("asgi")))
+        return check_refuse(c, value,
+                            "The protocol \"asgi\" is known, but this build has none but "
+                            "\"wsgi\".");
+    return 0;
+}
+
+int
+check_stack_size(struct check *c, const struct json *value)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    int64_t size = 0;
+
+    json_integer(value, &size);
+    if (size % page != 0)
+        return check_refuse(c, value, "The value of %s must be a multiple of %ld, the page size.",
+                            check_subject(c), page);
     return 0;
 }
 
@@ -498,6 +541,24 @@ check_app_name(struct check *c, const struct json *member)
     if (has_nul(member->name))
         return check_refuse_name(c, member,
                                  "The name of an application must not contain a NUL byte.");
+    return 0;
+}
+
+int
+check_target_name(struct check *c, const struct json *member)
+{
+    if (member->name.n == 0 || has_nul(member->name))
+        return check_refuse_name(c, member,
+                                 "The name of a target must not be empty, nor contain a NUL byte.");
+    return 0;
+}
+
+int
+check_targets(struct check *c, const struct json *value)
+{
+    if (value->n == 0 || value->n > TARGETS_MAX)
+        return check_refuse(c, value, "There must be 1 to %d targets, but there are %u.",
+                            TARGETS_MAX, value->n);
     return 0;
 }
 

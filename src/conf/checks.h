@@ -36,6 +36,10 @@ int check_refuse(struct check *c, const struct json *value, const char *fmt, ...
 int check_refuse_name(struct check *c, const struct json *member, const char *fmt, ...)
     br_printf(3, 4);
 
+/* The same of one member of the object where the validation stands, because of the others. */
+int check_refuse_member(struct check *c, const struct json *member, const char *fmt, ...)
+    br_printf(3, 4);
+
 /* What the fault is about, for the sentence: "pass", or: element 2 of "share". */
 const char *check_subject(struct check *c);
 
@@ -45,15 +49,19 @@ const char *check_quote(struct check *c, struct slice name);
 /* The functions of options.def. */
 int begin_application(struct check *c, const struct json *value);
 int check_access_log(struct check *c, const struct json *value);
-int check_action(struct check *c, const struct json *value);
+int check_application(struct check *c, const struct json *value);
 int check_log_path(struct check *c, const struct json *value);
 int check_mime_types(struct check *c, const struct json *value);
 int check_not_empty(struct check *c, const struct json *value);
 int check_pass(struct check *c, const struct json *value);
 int check_patterns(struct check *c, const struct json *value);
 int check_patterns_decoded(struct check *c, const struct json *value);
+int check_prefix(struct check *c, const struct json *value);
 int check_processes(struct check *c, const struct json *value);
+int check_protocol(struct check *c, const struct json *value);
 int check_share(struct check *c, const struct json *value);
+int check_stack_size(struct check *c, const struct json *value);
+int check_targets(struct check *c, const struct json *value);
 int check_template(struct check *c, const struct json *value);
 int check_text(struct check *c, const struct json *value);
 
@@ -61,5 +69,6 @@ int check_text(struct check *c, const struct json *value);
 int check_address(struct check *c, const struct json *member);
 int check_app_name(struct check *c, const struct json *member);
 int check_environment_name(struct check *c, const struct json *member);
+int check_target_name(struct check *c, const struct json *member);
 
 #endif

@@ -203,6 +203,17 @@ make_pass(struct filler *f, struct slice text)
     return pass;
 }
 
+/* The application is there, and its name is no template. */
+static struct pass_conf
+make_application(struct filler *f, struct slice name)
+{
+    struct template *t = arena_new(f->a, struct template);
+
+    t->text = name;
+    t->literal = true;
+    return (struct pass_conf){.text = t, .to.app = map_get(&f->g->app_by_name, name)};
+}
+
 /* The built-in types, and what the option adds; value may be NULL. */
 static const struct mime *
 make_mime(struct arena *a, const struct json *value)
@@ -287,6 +298,9 @@ set(struct filler *f, const struct option *opt, const struct json *value, void *
     case SET_PASS:
         *(struct pass_conf *)to = make_pass(f, value->text);
         break;
+    case SET_APPLICATION:
+        *(struct pass_conf *)to = make_application(f, value->text);
+        break;
     case SET_MIME:
         *(const struct mime **)to = make_mime(a, value);
         break;
@@ -306,7 +320,7 @@ belongs(const struct filler *f, const struct option *opt)
 {
     if (opt->entity || opt->like != NULL || strcmp(option_name(opt), "*") == 0)
         return false;
-    return opt->only == NULL || slice_eq(slice_cstr(opt->only), f->language);
+    return option_is_of(opt, f->language);
 }
 
 static void
@@ -366,6 +380,24 @@ copy_module(struct arena *a, const struct conf_module *module)
 }
 
 static void
+fill_targets(struct filler *f, const struct json *object, struct app_conf *app)
+{
+    struct python_target *target;
+
+    app->python.targets = &app->python.own;
+    app->python.n_targets = 1;
+    if (object->n == 0)
+        return;
+    app->python.targets = target = arena_array(f->a, struct python_target, object->n);
+    app->python.n_targets = object->n;
+    json_foreach(member, object)
+    {
+        target->name = member->name;
+        fill_members(f, row("applications/*/targets/*"), member, target++);
+    }
+}
+
+static void
 fill_app(struct filler *f, const struct json *object, struct app_conf *app)
 {
     struct slice version;
@@ -377,6 +409,7 @@ fill_app(struct filler *f, const struct json *object, struct app_conf *app)
     if (f->modules != NULL)
         app->module = copy_module(f->a, module_find(f->modules, f->language, version));
     fill_members(f, row("applications/*"), object, app);
+    fill_targets(f, member_or_none(object, "targets"), app);
     map_add(&f->g->app_by_name, app->name, app);
 }
 
@@ -496,15 +529,26 @@ generation_fill(struct generation *g, const struct json *tree, const struct conf
     return 0;
 }
 
+/* The target's own copy of its name; without a name it is the first one. */
+static bool
+find_target(const struct app_conf *app, struct slice name, struct slice *ret_name)
+{
+    for (size_t i = 0; i < app->python.n_targets && name.n > 0; i++) {
+        if (slice_eq(app->python.targets[i].name, name)) {
+            *ret_name = app->python.targets[i].name;
+            return true;
+        }
+    }
+    return name.n == 0;
+}
+
 static bool
 find_destination(const struct generation *g, const struct pass *pass, struct destination *to)
 {
     switch (pass->kind) {
     case PASS_APPLICATION:
         to->app = map_get(&g->app_by_name, pass->name);
-        to->target = pass->target;
-        /* No language of this house has targets yet. */
-        return to->app != NULL && pass->target.p == NULL;
+        return to->app != NULL && find_target(to->app, pass->target, &to->target);
     case PASS_ROUTES:
         to->route = g->named_routes ? NULL : g->routes;
         break;

@@ -85,6 +85,15 @@ struct processes_conf {
     int64_t idle_timeout_ms;
 };
 
+/* A way into an application. */
+struct python_target {
+    struct slice name; /* empty: the only one */
+    const char *module;
+    const char *callable;
+    const char *prefix; /* NULL: none */
+    bool factory;
+};
+
 struct app_conf {
     struct slice name;
     const char *type;                 /* as written */
@@ -99,9 +108,13 @@ struct app_conf {
     struct strings environment; /* "NAME=VALUE" */
     const char *stdout_path;
     const char *stderr_path;
+    int32_t threads;           /* of each worker */
+    int32_t thread_stack_size; /* 0: the system's */
     struct {
-        const char *module;
-        const char *callable;
+        struct python_target own;            /* without `targets` */
+        const struct python_target *targets; /* one or more */
+        size_t n_targets;
+        const char *protocol; /* NULL: what the callable looks like */
         const char *home;
         struct strings path;
     } python;
@@ -121,6 +134,7 @@ struct http_conf {
     bool discard_unsafe_fields;
     bool server_version;
     bool chunked_transform;
+    bool log_route;
     const struct mime *mime;
 };
 

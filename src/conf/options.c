@@ -87,22 +87,61 @@ make_tree(void)
 }
 
 const struct option *
+option_model(const struct option *opt)
+{
+    return opt->like != NULL ? option_find(opt->like) : opt;
+}
+
+const struct option *
 option_next_child(const struct option *opt, const struct option *prev)
 {
     size_t row;
 
     if (!tree.made)
         make_tree();
-    if (opt->like != NULL)
-        opt = option_find(opt->like);
+    opt = option_model(opt);
     row = prev == NULL ? tree.first[opt - options] : tree.next[prev - options];
     return row == 0 ? NULL : &options[row];
 }
 
-static bool
-is_of_language(const struct option *opt, struct slice language)
+const char *
+option_absent(const struct option *opt)
 {
-    return opt->only == NULL || slice_eq(slice_cstr(opt->only), language);
+    while (opt->absent == NULL && opt != options)
+        opt = &options[parent_of((size_t)(opt - options))];
+    return opt->absent;
+}
+
+struct slice
+option_next_word(const char **rest)
+{
+    struct slice word = SLICE_NONE;
+    size_t n;
+
+    if (*rest == NULL || **rest == '\0')
+        return word;
+    n = strcspn(*rest, " ");
+    word = slice_make(*rest, n);
+    *rest += n + ((*rest)[n] == ' ');
+    return word;
+}
+
+bool
+option_has_word(const char *words, struct slice word)
+{
+    struct slice w;
+
+    while ((w = option_next_word(&words)).p != NULL) {
+        if (slice_eq(w, word))
+            return true;
+    }
+    return false;
+}
+
+bool
+option_is_of(const struct option *opt, struct slice language)
+{
+    return opt->only == NULL || option_has_word(opt->only, language);
 }
 
 const struct option *
@@ -111,8 +150,7 @@ option_child(const struct option *opt, struct slice name, struct slice language)
     for (const struct option *o = NULL; (o = option_next_child(opt, o)) != NULL;) {
         const char *own = option_name(o);
 
-        if (is_of_language(o, language) &&
-            (strcmp(own, "*") == 0 || slice_eq(slice_cstr(own), name)))
+        if (option_is_of(o, language) && (strcmp(own, "*") == 0 || slice_eq(slice_cstr(own), name)))
             return o;
     }
     return NULL;
@@ -124,7 +162,7 @@ option_near(const struct option *opt, struct slice name, struct slice language)
     struct near near = near_begin(name);
 
     for (const struct option *o = NULL; (o = option_next_child(opt, o)) != NULL;) {
-        if (is_of_language(o, language))
+        if (option_is_of(o, language))
             near_offer(&near, slice_cstr(option_name(o)));
     }
     return near.best.p != NULL ? option_child(opt, near.best, language) : NULL;
@@ -142,8 +180,11 @@ option_types_text(const struct option *opt, char *ret_text, size_t room)
         {T_NUMBER, "a number"},
         {T_STRING, "a string"},
         {T_STRINGS, "a string or an array of strings"},
+        {T_TEXTS, "an array of strings"},
         {T_ARRAY, "an array"},
         {T_OBJECT, "an object"},
+        {T_OBJECTS, "an array of objects"},
+        {T_NULL, "null"},
     };
     size_t n = 0;
 
@@ -163,12 +204,16 @@ option_live_text(enum option_live live)
         return "see its parts";
     case LIVE_REQUESTS:
         return "the next requests see it";
+    case LIVE_HANDSHAKES:
+        return "the next TLS handshakes see it";
     case LIVE_SOCKET:
         return "the listening socket is made or adjusted; connections stay";
     case LIVE_APPLICATION:
         return "the application gets new processes, the old ones drain";
     case LIVE_LOG:
         return "the file is opened anew";
+    case LIVE_ROUTERS:
+        return "routers are added, or drained";
     }
     return "";
 }
@@ -179,20 +224,54 @@ has_range(const struct option *opt)
     return (opt->types & (T_INTEGER | T_NUMBER)) != 0;
 }
 
+/* "- TITLE: `a`, `b` and `c`" */
+static void
+describe_words(struct buf *b, const char *title, const char *words, const char *between)
+{
+    const char *before = "";
+    struct slice w;
+
+    buf_printf(b, "- %s: ", title);
+    while ((w = option_next_word(&words)).p != NULL) {
+        buf_printf(b, "%s`" SLICE_FMT "`", before, SLICE_ARG(w));
+        before = between;
+    }
+    buf_putc(b, '\n');
+}
+
+/* What it asks of its neighbours. */
+static void
+describe_company(struct buf *b, const struct option *opt)
+{
+    if (opt->with != NULL)
+        buf_printf(b, "- Only with: `%s`\n", opt->with);
+    if (opt->unless != NULL)
+        buf_printf(b, "- Not with: `%s`%s\n", opt->unless,
+                   opt->required ? ", in place of which it must be there" : "");
+    if (opt->one_of != NULL)
+        describe_words(b, "Has exactly one of", opt->one_of, ", ");
+    if (opt->words != NULL)
+        describe_words(b, "Values", opt->words, ", ");
+}
+
 static void
 describe(struct buf *b, const struct option *opt)
 {
     char types[128];
 
     option_types_text(opt, types, sizeof types);
-    buf_printf(b, "## `/%s`\n\n%s\n\n- Type: %s", opt->path, opt->doc, types);
+    buf_printf(b, "## `/%s`\n\n%s\n\n", opt->path, opt->doc);
+    if (option_absent(opt) != NULL)
+        buf_printf(b, "- **Refused**: this build has no %s\n", option_absent(opt));
+    buf_printf(b, "- Type: %s", types);
     if (has_range(opt))
         buf_printf(b, ", %lld to %lld", (long long)opt->min, (long long)opt->max);
     buf_puts(b, opt->required ? "; required\n" : "\n");
     if (opt->def != NULL)
         buf_printf(b, "- Default: `%s`\n", opt->def);
+    describe_company(b, opt);
     if (opt->only != NULL)
-        buf_printf(b, "- Applications of type: %s\n", opt->only);
+        describe_words(b, "Applications of type", opt->only, ", ");
     if (opt->like != NULL)
         buf_printf(b, "- Members: as of `/%s`\n", opt->like);
     buf_printf(b, "- A change: %s\n\n", option_live_text(opt->live));

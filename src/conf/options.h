@@ -22,15 +22,20 @@ enum option_type {
     T_STRINGS = 1 << 4, /* a string, or an array of strings */
     T_ARRAY = 1 << 5,   /* of the objects of the row PATH/'*' */
     T_OBJECT = 1 << 6,
+    T_OBJECTS = 1 << 7, /* beside T_OBJECT: an array of such objects */
+    T_TEXTS = 1 << 8,   /* an array of strings */
+    T_NULL = 1 << 9,
 };
 
 /* What a change does. */
 enum option_live {
     LIVE_PARTS,       /* see its parts */
     LIVE_REQUESTS,    /* next requests */
+    LIVE_HANDSHAKES,  /* next TLS handshakes */
     LIVE_SOCKET,      /* the listening socket is made, or asked to listen anew */
     LIVE_APPLICATION, /* new prototype and processes, old ones drain */
     LIVE_LOG,         /* the file is opened anew */
+    LIVE_ROUTERS,     /* routers come and go */
 };
 
 enum option_set {
@@ -46,11 +51,12 @@ enum option_set {
     SET_PATTERNS_LOWER,
     SET_PATTERNS_UPPER,
     SET_PATTERNS_DECODED,
-    SET_TEMPLATE,  /* const struct template * */
-    SET_TEMPLATES, /* struct templates */
-    SET_PASS,      /* struct pass_conf */
-    SET_MIME,      /* const struct mime * */
-    SET_PROCESSES, /* struct processes_conf: a number is max and spare at once */
+    SET_TEMPLATE,    /* const struct template * */
+    SET_TEMPLATES,   /* struct templates */
+    SET_PASS,        /* struct pass_conf */
+    SET_APPLICATION, /* likewise, from an application's name */
+    SET_MIME,        /* const struct mime * */
+    SET_PROCESSES,   /* struct processes_conf: a number is max and spare at once */
 };
 
 struct check; /* a validation under way, see validate.c */
@@ -60,14 +66,20 @@ typedef int option_check_fn(struct check *c, const struct json *value);
 /* Of a name that '*' stands for. */
 typedef int option_name_fn(struct check *c, const struct json *member);
 
+/* Lists of words are separated by one space. */
 struct option {
     const char *path;
     unsigned types;
     const char *def;
+    const char *absent; /* what this build lacks for it; NULL: it works */
     bool required;
     bool entity;
-    bool named_arrays; /* an object of named arrays is as good as an array */
-    const char *only;
+    bool named_arrays;  /* an object of named arrays is as good as an array */
+    const char *only;   /* languages */
+    const char *with;   /* a member beside it, without which it means nothing */
+    const char *unless; /* a member beside it that takes its place */
+    const char *one_of; /* members of which there must be exactly one */
+    const char *words;  /* the values of a string */
     int64_t min;
     int64_t max;
     option_check_fn *begin;
@@ -90,6 +102,20 @@ const struct option *option_find(const char *path);
 
 /* Last piece of the path: "backlog", "*". */
 const char *option_name(const struct option *opt);
+
+/* The row whose members it has: the one that it is like, or itself. */
+const struct option *option_model(const struct option *opt);
+
+/* What this build lacks for it or for an option it is part of; NULL: it works. */
+const char *option_absent(const struct option *opt);
+
+/* Is this row of applications of that language? */
+bool option_is_of(const struct option *opt, struct slice language);
+
+/* Has a list of words this one?  NULL is an empty list. */
+bool option_has_word(const char *words, struct slice word);
+/* The next word of a list, *rest moves on; at first it is all of it.  p is NULL at the end. */
+struct slice option_next_word(const char **rest);
 
 /*
  * option_child - the row of a member of opt, by name or by '*'; follows `like`.

@@ -57,6 +57,8 @@ pass_parse(struct slice text, char *room, struct pass *ret_pass, struct br_err *
         ret_pass->kind = PASS_APPLICATION;
     else if (slice_eq(pieces[0], SLICE("routes")) && n <= 2)
         ret_pass->kind = n == 1 ? PASS_ROUTES : PASS_ROUTE;
+    else if (slice_eq(pieces[0], SLICE("upstreams")) && n == 2)
+        return br_fail(err, -EBADMSG, "This build has no upstreams.");
     else
         return br_fail(err, -EBADMSG,
                        "A destination is \"routes\", \"routes/NAME\" or \"applications/NAME\".");

@@ -1,7 +1,8 @@
 /*
  * validate.c - the walk over a tree with the option table in the other hand.
  *
- *   value: type -> range -> begin -> each member (known? name? value) -> what is missing -> check
+ *   value: absent? -> type -> range, words -> begin -> each member (known? name? value) -> what is
+ *   missing or too much -> check
  *
  * Where the walk stands is a list of frames on the stack, from which a fault gets its path.  What
  * is said of a single option is in options.def and checks.c.  Names that others refer to are
@@ -55,7 +56,7 @@ types_of(const struct json *value)
 {
     switch (value->type) {
     case JSON_NULL:
-        return 0;
+        return T_NULL;
     case JSON_BOOL:
         return T_BOOL;
     case JSON_NUMBER:
@@ -63,11 +64,21 @@ types_of(const struct json *value)
     case JSON_STRING:
         return T_STRING | T_STRINGS;
     case JSON_ARRAY:
-        return T_ARRAY | T_STRINGS;
+        return T_ARRAY | T_STRINGS | T_TEXTS | T_OBJECTS;
     case JSON_OBJECT:
         return T_OBJECT;
     }
     return 0;
+}
+
+/* Known, but this build cannot do it: its value is not judged. */
+static int
+check_present(struct check *c, const struct option *opt, const struct json *value)
+{
+    if (opt->absent == NULL)
+        return 0;
+    return check_refuse(c, value, "The option %s is known, but this build has no %s.",
+                        check_subject(c), opt->absent);
 }
 
 static int
@@ -106,6 +117,32 @@ check_range(struct check *c, const struct option *opt, const struct json *value)
         check_subject(c), (long long)opt->min, (long long)opt->max, SLICE_ARG(value->text));
 }
 
+/* "wsgi" or "asgi" */
+static const char *
+list_words(struct check *c, const char *words)
+{
+    const char *text = "";
+    struct slice w;
+
+    while ((w = option_next_word(&words)).p != NULL)
+        text = arena_printf(c->arena, "%s%s\"" SLICE_FMT "\"", text,
+                            *text == '\0'    ? ""
+                            : *words == '\0' ? " or "
+                                             : ", ",
+                            SLICE_ARG(w));
+    return text;
+}
+
+static int
+check_words(struct check *c, const struct option *opt, const struct json *value)
+{
+    if (opt->words == NULL || value->type != JSON_STRING ||
+        option_has_word(opt->words, value->text))
+        return 0;
+    return check_refuse(c, value, "The value of %s must be %s, but is %s.", check_subject(c),
+                        list_words(c, opt->words), check_quote(c, value->text));
+}
+
 static int
 unknown_option(struct check *c, const struct option *opt, const struct json *member)
 {
@@ -131,7 +168,7 @@ check_member(struct check *c, const struct option *opt, const struct json *membe
     return rc < 0 ? rc : check_value(c, child, member);
 }
 
-/* The elements of an array, each of which is as the row PATH/'*' says; or strings. */
+/* The elements of an array, each of which is as the row says; NULL: strings. */
 static int
 check_elements(struct check *c, const struct option *row, const struct json *array)
 {
@@ -181,19 +218,95 @@ check_members(struct check *c, const struct option *opt, const struct json *obje
     return rc;
 }
 
-static int
-check_missing(struct check *c, const struct option *opt, const struct json *object)
+static bool
+has_member(const struct json *object, const char *name)
 {
-    for (const struct option *o = NULL; (o = option_next_child(opt, o)) != NULL;) {
-        struct slice name = slice_cstr(option_name(o));
+    return name != NULL && json_get(object, slice_cstr(name)) != NULL;
+}
 
-        if (!o->required || (o->only != NULL && !slice_eq(slice_cstr(o->only), c->language)))
-            continue;
-        if (json_get(object, name) == NULL)
-            return check_refuse(c, object, "The option \"%s\" of %s is missing.", option_name(o),
-                                check_subject(c));
-    }
+/* What one member asks of those beside it, whether it is there or not. */
+static int
+check_company(struct check *c, const struct option *opt, const struct json *object)
+{
+    const char *name = option_name(opt);
+    const struct json *member = json_get(object, slice_cstr(name));
+
+    if (member == NULL && opt->required && !has_member(object, opt->unless))
+        return check_refuse(c, object, "The option \"%s\" of %s is missing.", name,
+                            check_subject(c));
+    if (member == NULL)
+        return 0;
+    if (opt->with != NULL && !has_member(object, opt->with))
+        return check_refuse_member(c, member, "The option \"%s\" is allowed only with \"%s\".",
+                                   name, opt->with);
+    if (has_member(object, opt->unless))
+        return check_refuse_member(c, member, "The option \"%s\" is not allowed with \"%s\".", name,
+                                   opt->unless);
     return 0;
+}
+
+static int
+check_one_of(struct check *c, const struct option *opt, const struct json *object)
+{
+    static const char *const counts[] = {"none", "one", "two", "three"};
+    const char *words = opt->one_of;
+    struct slice w;
+    unsigned n = 0;
+
+    if (words == NULL)
+        return 0;
+    while ((w = option_next_word(&words)).p != NULL)
+        n += json_get(object, w) != NULL;
+    if (n == 1)
+        return 0;
+    return check_refuse(c, object, "%s must have exactly one of %s; this one has %s.",
+                        check_subject(c), list_words(c, opt->one_of),
+                        n < array_len(counts) ? counts[n] : "more");
+}
+
+static int
+check_beside(struct check *c, const struct option *opt, const struct json *object)
+{
+    int rc = check_one_of(c, option_model(opt), object);
+
+    for (const struct option *o = NULL; rc == 0 && (o = option_next_child(opt, o)) != NULL;) {
+        if (option_is_of(o, c->language))
+            rc = check_company(c, o, object);
+    }
+    return rc;
+}
+
+/* Each element is as the option's own object. */
+static int
+check_objects(struct check *c, const struct option *opt, const struct json *array)
+{
+    struct check_frame frame = {.up = c->at};
+    int rc = 0;
+
+    c->at = &frame;
+    json_foreach(element, array)
+    {
+        if (element->type != JSON_OBJECT)
+            rc = check_refuse(c, element, "The value of %s must be an object, but is %s.",
+                              check_subject(c), json_type_name(element));
+        else
+            rc = check_members(c, opt, element);
+        if (rc < 0)
+            break;
+        frame.index++;
+    }
+    c->at = frame.up;
+    return rc;
+}
+
+static int
+check_array(struct check *c, const struct option *opt, const struct json *array)
+{
+    if (opt->types & (T_STRINGS | T_TEXTS))
+        return check_elements(c, NULL, array);
+    if (opt->types & T_OBJECTS)
+        return check_objects(c, opt, array);
+    return check_elements(c, option_child(opt, SLICE("*"), c->language), array);
 }
 
 static int
@@ -201,23 +314,25 @@ check_inside(struct check *c, const struct option *opt, const struct json *value
 {
     int rc = 0;
 
-    if (value->type == JSON_ARRAY && (opt->types & T_STRINGS))
-        return check_elements(c, NULL, value);
     if (value->type == JSON_ARRAY)
-        return check_elements(c, option_child(opt, SLICE("*"), c->language), value);
+        return check_array(c, opt, value);
     if (value->type != JSON_OBJECT)
         return 0;
     rc = check_members(c, opt, value);
-    return rc < 0 || opt->named_arrays ? rc : check_missing(c, opt, value);
+    return rc < 0 || opt->named_arrays ? rc : check_beside(c, opt, value);
 }
 
 static int
 check_value(struct check *c, const struct option *opt, const struct json *value)
 {
-    int rc = check_json_type(c, opt, value);
+    int rc = check_present(c, opt, value);
 
     if (rc == 0)
+        rc = check_json_type(c, opt, value);
+    if (rc == 0)
         rc = check_range(c, opt, value);
+    if (rc == 0)
+        rc = check_words(c, opt, value);
     if (rc == 0 && opt->begin != NULL)
         rc = opt->begin(c, value);
     if (rc == 0)

@@ -175,13 +175,22 @@ file_name(struct slice path)
     return slice_sub(path, from, path.n);
 }
 
+/* Of each target the same keys, in the same order. */
 static void
 put_python(struct buf *b, const struct app_conf *app)
 {
     put_text(b, "home", app->python.home);
-    put_text(b, "module_name", app->python.module);
-    put_text(b, "callable", app->python.callable);
     put_all(b, "path", &app->python.path);
+    put_text(b, "protocol", app->python.protocol);
+    for (size_t i = 0; i < app->python.n_targets; i++) {
+        const struct python_target *target = &app->python.targets[i];
+
+        launch_put(b, "target", target->name);
+        put_text(b, "module_name", target->module);
+        put_text(b, "callable", target->callable);
+        put_text(b, "prefix", target->prefix != NULL ? target->prefix : "");
+        launch_put_int(b, "factory", target->factory);
+    }
 }
 
 int
@@ -206,6 +215,8 @@ launch_card(const struct app_conf *app, uint32_t launch, const struct settings *
     launch_put_int(&b, "idle_timeout_ms", app->processes.idle_timeout_ms);
     launch_put_int(&b, "timeout_ms", app->timeout_ms);
     launch_put_int(&b, "requests", app->requests);
+    launch_put_int(&b, "threads", app->threads);
+    launch_put_int(&b, "thread_stack_size", app->thread_stack_size);
     put_python(&b, app);
     rc = launch_end(&b, &fd);
     return rc < 0 ? rc : fd;

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -293,3 +294,85 @@ def test_the_main_line_is_gone_and_workers_follow(brood):
     os.kill(brood.prototypes("echo")[0], signal.SIGKILL)
     wait_until(lambda: not [w for w in workers if is_alive(w)], deadline=1.0, what="end of the dead prototype's workers")
     assert brood.fetch("/id?id=5", timeout=DEADLINE).body == b"5"
+
+
+# --- ways into one module ---
+
+
+def ways(brood, **options):
+    return brood.put("/config", listening(brood, applications={"a": python_app("ways", **options)}))
+
+
+def listening(brood, to={"pass": "applications/a"}, **more):
+    brood.port = free_port()
+    return {"listeners": {f"127.0.0.1:{brood.port}": to}, **more}
+
+
+def test_a_factory_makes_the_application_once(brood):
+    assert ways(brood, callable="make", factory=True).status == 200
+    assert brood.fetch("/").json["way"] == "made in MainThread"
+
+
+@pytest.mark.parametrize("name, reason", [("make_trouble", "the factory is on strike"), ("make_nothing", "cannot be called"), ("nothing", 'has no "nothing"')])
+def test_a_factory_that_fails_is_told(brood, name, reason):
+    answer = ways(brood, callable=name, factory=True)
+    assert answer.status == 500 and answer.json["error"] == "Failed to apply new configuration." and reason in answer.json["detail"]
+
+
+@pytest.mark.parametrize("prefix", ["/app", "/app//"])
+def test_a_prefix_is_taken_from_the_path_at_a_boundary(brood, prefix):
+    assert ways(brood, prefix=prefix).status == 200
+    for path, script_name, path_info in (("/app", "/app", ""), ("/app/", "/app", "/"), ("/app/x%20y?z", "/app", "/x y"),
+                                         ("/apple", "", "/apple"), ("/", "", "/"), ("/ap", "", "/ap")):
+        got = brood.fetch(path).json
+        assert (got["SCRIPT_NAME"], got["PATH_INFO"]) == (script_name, path_info), path
+
+
+def test_a_prefix_of_slashes_is_none(brood):
+    assert ways(brood, prefix="/").status == 200
+    assert brood.fetch("/x").json["PATH_INFO"] == "/x"
+
+
+def test_targets_are_chosen_by_pass(brood):
+    app = python_app("ways", targets={"first": {"module": "ways"}, "s/d": {"module": "ways", "callable": "second", "prefix": "/s"},
+                                      "made": {"module": "ways", "callable": "make", "factory": True}})
+    del app["module"]
+    brood.configure(listening(brood, {"pass": "routes"}, applications={"a": app}, routes=[
+        {"match": {"uri": "/s/*"}, "action": {"pass": "applications/a/s%2Fd"}},
+        {"match": {"uri": "/by-name/*"}, "action": {"pass": "applications/a/$arg_target"}},
+        {"action": {"pass": "applications/a"}}]))
+    assert brood.fetch("/").json["way"] == "application"
+    assert brood.fetch("/s/x").json == {"way": "second", "SCRIPT_NAME": "/s", "PATH_INFO": "/x", "multithread": False}
+    assert brood.fetch("/by-name/?target=made").json["way"].startswith("made in")
+    assert brood.fetch("/by-name/?target=first").json["way"] == "application"
+    assert brood.fetch("/by-name/?target=nobody").status == 404
+
+
+def test_two_threads_answer_at_once(brood):
+    assert ways(brood, callable="together", threads=2).status == 200
+    with ThreadPoolExecutor(2) as pool:
+        names = {answer.body for answer in pool.map(brood.fetch, ["/", "/"])}
+    assert len(names) == 2
+    assert ways(brood, threads=2).status == 200
+    assert brood.fetch("/").json["multithread"]
+
+
+def test_the_stack_of_a_thread_has_the_size_that_was_asked_for(brood):
+    assert ways(brood, callable="stack", threads=2, thread_stack_size=3 * 1024 * 1024).status == 200
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(brood.fetch, ["/", "/"]))
+    assert 3 * 1024 in answers[0].json
+
+
+def test_the_protocol_may_be_named(brood):
+    assert ways(brood, protocol="wsgi").status == 200
+    assert brood.fetch("/").json["way"] == "application"
+    answer = ways(brood, protocol="asgi")
+    assert answer.status == 400 and answer.json["path"] == "/applications/a/protocol" and "this build has none but" in answer.json["detail"]
+    answer = ways(brood, callable="coroutine")
+    assert answer.status == 500 and "ASGI" in answer.json["detail"]
+
+
+def test_a_listener_names_an_application_in_the_older_way(brood):
+    brood.configure(listening(brood, {"application": "a"}, applications={"a": python_app("hello")}))
+    assert brood.fetch("/").body == b"Hello, World!"

@@ -399,8 +399,24 @@ add_length(struct environ *e, PyObject *dict, const struct wire_request *r)
     return value ? PyDict_SetItem(dict, constants[K_CONTENT_LENGTH], value) : -1;
 }
 
+/* The prefix, where the path begins with it up to a boundary, goes from PATH_INFO to SCRIPT_NAME.
+ */
+static int
+split_path(PyObject *dict, struct slice path, const struct target *target)
+{
+    size_t n = target->prefix.n;
+
+    if (!slice_starts(path, target->prefix) || (path.n > n && path.p[n] != '/'))
+        return 0;
+    if (PyDict_SetItem(dict, constants[K_SCRIPT_NAME], target->script_name) < 0)
+        return -1;
+    return set_new(dict, text_keys[TEXT_PATH],
+                   PyUnicode_DecodeLatin1(path.p + n, (Py_ssize_t)(path.n - n), NULL));
+}
+
 PyObject *
-environ_make(struct environ *e, const struct wire_request *r, PyObject *input)
+environ_make(struct environ *e, const struct wire_request *r, const struct target *target,
+             PyObject *input)
 {
     uint64_t seen[(NAMES + 63) / 64] = {0};
     PyObject *dict;
@@ -408,6 +424,7 @@ environ_make(struct environ *e, const struct wire_request *r, PyObject *input)
     if (update_template(e, r) < 0 || !(dict = PyDict_Copy(e->template)))
         return NULL;
     if ((input && PyDict_SetItem(dict, constants[K_INPUT], input) < 0) ||
+        (target->prefix.n > 0 && split_path(dict, r->text[TEXT_PATH], target) < 0) ||
         add_fields(e, dict, r, seen) < 0)
         goto fail;
     if ((r->flags & WIRE_HAS_BODY) &&

@@ -3,7 +3,7 @@
  * prototype.
  *
  *   python -c BOOTSTRAP  ->  import _brood  ->  _brood.run()  ->  app/runtime
- *        load: sys.path, import, find the callable     before_fork: collect, freeze, trim
+ *        load: load.c                                  before_fork: collect, freeze, trim
  *        fork: with the interpreter's hooks            exit: Py_Exit, so that atexit functions run
  *
  * See https://docs.python.org/3/c-api/stable.html: one build for all versions (python.h).
@@ -13,15 +13,12 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Bytes of a traceback's end that fit a struct br_err with the sentence before it. */
-#define TRACEBACK_TAIL 800
-
 struct guest {
-    PyObject *application;
+    struct targets targets;
+    int64_t stack_bytes; /* of each thread but the main one; 0: the system's choice */
 };
 
 PyObject *
@@ -40,34 +37,7 @@ free_object(PyObject *self)
     Py_DECREF((PyObject *)type);
 }
 
-/* ---- failures ---- */
-
-/* The exception that is set, as text with its traceback.  NULL when even that fails. */
-static PyObject *
-exception_text(void)
-{
-    PyObject *type, *value, *traceback, *module, *lines = NULL, *empty, *text = NULL;
-
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    module = PyImport_ImportModule("traceback");
-    if (module)
-        lines = PyObject_CallMethod(module, "format_exception", "OOO", type,
-                                    value ? value : Py_None, traceback ? traceback : Py_None);
-    empty = PyUnicode_FromString("");
-    if (lines && empty)
-        text = PyUnicode_Join(empty, lines);
-    Py_XDECREF(empty);
-    Py_XDECREF(lines);
-    Py_XDECREF(module);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-    PyErr_Clear();
-    return text;
-}
-
-static void
+void
 call_and_forget(PyObject *object, const char *method, PyObject *arg)
 {
     PyObject *name = PyUnicode_FromString(method);
@@ -78,104 +48,7 @@ call_and_forget(PyObject *object, const char *method, PyObject *arg)
     PyErr_Clear();
 }
 
-/* The last lines of text that fit. */
-static const char *
-tail_of(const char *text)
-{
-    size_t n = strlen(text);
-    const char *from, *lf;
-
-    if (n <= TRACEBACK_TAIL)
-        return text;
-    from = text + n - TRACEBACK_TAIL;
-    lf = strchr(from, '\n');
-    return lf && lf[1] ? lf + 1 : from;
-}
-
-/* An exception is set: whole to stderr, its end into err.  -EBADMSG. */
-static int
-fail_python(struct br_err *err, const char *what)
-{
-    PyObject *text = exception_text();
-    PyObject *bytes = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
-    PyObject *errors = PySys_GetObject("stderr");
-
-    if (text) {
-        call_and_forget(errors, "write", text);
-        call_and_forget(errors, "flush", NULL);
-    }
-    br_fail(err, -EBADMSG, "%s: %s", what,
-            bytes ? tail_of(PyBytes_AsString(bytes)) : "the reason cannot be shown");
-    Py_XDECREF(bytes);
-    Py_XDECREF(text);
-    PyErr_Clear();
-    return -EBADMSG;
-}
-
 /* ---- load ---- */
-
-/* "path" of the card, in order, in front of sys.path. */
-static int
-extend_path(const struct launch *card)
-{
-    PyObject *path = PySys_GetObject("path");
-    const char *value;
-    unsigned pos = 0;
-    Py_ssize_t at = 0;
-
-    while ((value = launch_next(card, "path", &pos)) != NULL) {
-        PyObject *entry = PyUnicode_DecodeFSDefault(value);
-        int rc = entry && path ? PyList_Insert(path, at++, entry) : -1;
-
-        Py_XDECREF(entry);
-        if (rc < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Coroutine functions are of the other kind: they would be called and never awaited. */
-static bool
-is_asgi(PyObject *application)
-{
-    PyObject *inspect = PyImport_ImportModule("inspect");
-    PyObject *call = PyObject_GetAttrString(application, "__call__");
-    PyObject *a = NULL, *b = NULL;
-    bool yes = false;
-
-    if (inspect && call) {
-        a = PyObject_CallMethod(inspect, "iscoroutinefunction", "O", application);
-        b = PyObject_CallMethod(inspect, "iscoroutinefunction", "O", call);
-        yes = (a && PyObject_IsTrue(a) == 1) || (b && PyObject_IsTrue(b) == 1);
-    }
-    Py_XDECREF(a);
-    Py_XDECREF(b);
-    Py_XDECREF(call);
-    Py_XDECREF(inspect);
-    PyErr_Clear();
-    return yes;
-}
-
-static int
-find_application(struct guest *g, PyObject *module, const struct launch *card, struct br_err *err)
-{
-    const char *name = launch_get(card, "callable", "application");
-    const char *module_name = launch_get(card, "module_name", "");
-    PyObject *found = PyDict_GetItemString(PyModule_GetDict(module), name);
-
-    if (found == NULL)
-        return br_fail(err, -EBADMSG, "Python module \"%s\" has no \"%s\"", module_name, name);
-    if (!PyCallable_Check(found))
-        return br_fail(err, -EBADMSG, "\"%s\" of Python module \"%s\" cannot be called", name,
-                       module_name);
-    if (is_asgi(found))
-        return br_fail(err, -EBADMSG,
-                       "\"%s\" of Python module \"%s\" is an ASGI application, WSGI is needed",
-                       name, module_name);
-    Py_INCREF(found);
-    g->application = found;
-    return 0;
-}
 
 /* os.environ is a copy of its own: programs that the application starts shall not see this. */
 static void
@@ -194,21 +67,11 @@ forget_heritage(void)
 static int
 guest_load(void *ctx, const struct launch *card, struct br_err *err)
 {
-    const char *name = launch_get(card, "module_name", "");
-    char what[128];
-    PyObject *module;
-    int rc;
+    struct guest *g = ctx;
 
     forget_heritage();
-    snprintf(what, sizeof(what), "cannot import Python module \"%s\"", name);
-    if (extend_path(card) < 0)
-        return fail_python(err, what);
-    module = PyImport_ImportModule(name);
-    if (!module)
-        return fail_python(err, what);
-    rc = find_application(ctx, module, card, err);
-    Py_DECREF(module);
-    return rc;
+    g->stack_bytes = launch_int(card, "thread_stack_size", 0);
+    return targets_load(card, &g->targets, err);
 }
 
 /* ---- processes ---- */
@@ -258,7 +121,7 @@ guest_fork(void *ctx br_unused)
 
 /* The threads of a worker; their C side finds it in a capsule. */
 struct serving {
-    PyObject *application;
+    const struct guest *guest;
     struct worker *worker;
     int code; /* the first that is not 0; under the interpreter's lock */
 };
@@ -266,7 +129,7 @@ struct serving {
 static void
 serve_lane(struct serving *s, unsigned thread)
 {
-    int code = wsgi_serve(s->application, s->worker, worker_exchange(s->worker, thread));
+    int code = wsgi_serve(&s->guest->targets, s->worker, worker_exchange(s->worker, thread));
 
     if (s->code == 0)
         s->code = code;
@@ -301,6 +164,18 @@ start_thread(PyObject *threading, PyObject *body, unsigned number)
     return thread;
 }
 
+static int
+set_stack_size(PyObject *threading, int64_t bytes)
+{
+    PyObject *old;
+
+    if (bytes == 0)
+        return 0;
+    old = PyObject_CallMethod(threading, "stack_size", "L", (long long)bytes);
+    Py_XDECREF(old);
+    return old ? 0 : -1;
+}
+
 /* Lane 0 is the main thread's; what cannot be started is said and done without. */
 static void
 serve_threads(struct serving *s)
@@ -311,6 +186,8 @@ serve_threads(struct serving *s)
     PyObject *body = capsule ? PyCFunction_New(&def, capsule) : NULL;
     PyObject *threads = PyList_New(0);
 
+    if (threading && set_stack_size(threading, s->guest->stack_bytes) < 0)
+        PyErr_PrintEx(0);
     for (unsigned i = 1; threading && body && threads && i < worker_threads(s->worker); i++) {
         PyObject *thread = start_thread(threading, body, i);
 
@@ -333,7 +210,7 @@ static int
 guest_serve(void *ctx, struct worker *worker)
 {
     const struct guest *g = ctx;
-    struct serving s = {.application = g->application, .worker = worker};
+    struct serving s = {.guest = g, .worker = worker};
 
     if (worker_threads(worker) > 1)
         serve_threads(&s);

@@ -1,7 +1,8 @@
 /*
  * guest.h - what the files of the Python guest share.
  *
- *   guest.c    the extension module: load the application, fork, leave
+ *   guest.c    the extension module: fork, serve, leave
+ *   load.c     the application: one callable for each target
  *   wsgi.c     one request through a WSGI application
  *   environ.c  its dictionary        input.c  wsgi.input        file_wrapper.c  wsgi.file_wrapper
  */
@@ -12,6 +13,30 @@
 
 #include "app/runtime.h"
 #include "base/names.h"
+
+/* A way into the application. */
+struct target {
+    struct slice name; /* empty: the only one */
+    PyObject *application;
+    struct slice prefix; /* of paths, without a slash at the end; empty: none */
+    PyObject *script_name;
+};
+
+struct targets {
+    struct target *list; /* one or more; lives as long as the process */
+    unsigned n;
+};
+
+/* What the card names, loaded.  0, or -errno with the reason; the full story is on stderr. */
+int targets_load(const struct launch *card, struct targets *to, struct br_err *err);
+/*
+ * The one of that name; a request that names none means the first.  NULL: it was for an older
+ * configuration.
+ */
+const struct target *targets_find(const struct targets *targets, struct slice name);
+
+/* object.method(arg), whatever comes of it; object may be NULL. */
+void call_and_forget(PyObject *object, const char *method, PyObject *arg);
 
 /* A text as Python had it last time, and the bytes that it stands for. */
 struct cached {
@@ -43,10 +68,12 @@ int environ_prepare(void);
 int environ_init(struct environ *e, PyObject *empty, PyObject *file_wrapper, bool threads);
 /*
  * environ_make - the dictionary of this request.
+ *   target  whose prefix is taken from the path
  *   input   NULL: the empty one
  * NULL with an exception; ValueError when the request cannot be read.
  */
-PyObject *environ_make(struct environ *e, const struct wire_request *request, PyObject *input);
+PyObject *environ_make(struct environ *e, const struct wire_request *request,
+                       const struct target *target, PyObject *input);
 
 /* wsgi.input.  x NULL: an empty one for ever. */
 int input_prepare(void);
@@ -64,7 +91,7 @@ PyObject *file_wrapper_file(PyObject *object);
 /* Make the types and constants of wsgi.c.  0, or -1 with an exception. */
 int wsgi_prepare(void);
 /* Serve one lane until it is to leave.  The exit code. */
-int wsgi_serve(PyObject *application, struct worker *worker, struct exchange *x);
+int wsgi_serve(const struct targets *targets, struct worker *worker, struct exchange *x);
 
 /* A heap type of which only C makes instances. */
 PyObject *refuse_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);

@@ -20,7 +20,7 @@
 struct lane_object {
     PyObject_HEAD struct exchange *x;
     struct worker *worker;
-    PyObject *application;
+    const struct targets *targets;
     PyObject *start_response;
     PyObject *write;
     PyObject *empty; /* wsgi.input of requests without a body */
@@ -472,9 +472,9 @@ report(struct lane_object *lane)
 
 /* The application is called and its result sent.  0, or -1 with an exception. */
 static int
-answer(struct lane_object *lane, PyObject *request_environ)
+answer(struct lane_object *lane, const struct target *target, PyObject *request_environ)
 {
-    PyObject *result = PyObject_CallFunctionObjArgs(lane->application, request_environ,
+    PyObject *result = PyObject_CallFunctionObjArgs(target->application, request_environ,
                                                     lane->start_response, NULL);
     struct exchange *x = lane->x;
     int rc;
@@ -503,12 +503,17 @@ static void
 serve_request(struct lane_object *lane)
 {
     struct exchange *x = lane->x;
+    const struct target *target = targets_find(lane->targets, x->request.text[TEXT_APP_TARGET]);
     PyObject *input = NULL;
     PyObject *request_environ = NULL;
 
+    if (!target) {
+        exchange_abort(x);
+        return;
+    }
     if (x->request.body_length == 0 || (input = input_new(x)))
-        request_environ = environ_make(&lane->environ, &x->request, input);
-    if (!request_environ || answer(lane, request_environ) < 0) {
+        request_environ = environ_make(&lane->environ, &x->request, target, input);
+    if (!request_environ || answer(lane, target, request_environ) < 0) {
         report(lane);
         if (x->active)
             exchange_abort(x);
@@ -527,7 +532,7 @@ static PyMethodDef start_response_def = {"start_response",
 static PyMethodDef write_def = {"write", write_body, METH_O, NULL};
 
 static struct lane_object *
-lane_new(PyObject *application, struct worker *worker, struct exchange *x)
+lane_new(const struct targets *targets, struct worker *worker, struct exchange *x)
 {
     struct lane_object *lane = PyObject_New(struct lane_object, lane_type);
 
@@ -536,7 +541,7 @@ lane_new(PyObject *application, struct worker *worker, struct exchange *x)
     memset((char *)lane + sizeof(PyObject), 0, sizeof(*lane) - sizeof(PyObject));
     lane->x = x;
     lane->worker = worker;
-    lane->application = application;
+    lane->targets = targets;
     lane->start_response = PyCFunction_New(&start_response_def, (PyObject *)lane);
     lane->write = PyCFunction_New(&write_def, (PyObject *)lane);
     lane->empty = input_new(NULL);
@@ -548,9 +553,9 @@ lane_new(PyObject *application, struct worker *worker, struct exchange *x)
 }
 
 int
-wsgi_serve(PyObject *application, struct worker *worker, struct exchange *x)
+wsgi_serve(const struct targets *targets, struct worker *worker, struct exchange *x)
 {
-    struct lane_object *lane = lane_new(application, worker, x);
+    struct lane_object *lane = lane_new(targets, worker, x);
 
     if (!lane) {
         PyErr_PrintEx(0);

@@ -169,8 +169,15 @@ applications_have_defaults(void **state)
     assert_int_equal(app->environment.n, 0);
     assert_null(app->stdout_path);
     assert_null(app->python.home);
-    assert_string_equal(app->python.module, "m");
-    assert_string_equal(app->python.callable, "application");
+    assert_int_equal(app->threads, 1);
+    assert_int_equal(app->thread_stack_size, 0);
+    assert_int_equal(app->python.n_targets, 1);
+    assert_int_equal(app->python.targets[0].name.n, 0);
+    assert_string_equal(app->python.targets[0].module, "m");
+    assert_string_equal(app->python.targets[0].callable, "application");
+    assert_null(app->python.targets[0].prefix);
+    assert_null(app->python.protocol);
+    assert_false(app->python.targets[0].factory);
     assert_int_equal(app->python.path.n, 0);
     assert_slice_equal(app->json, "{\"module\":\"m\",\"type\":\"python 3\"}");
     assert_null(generation_app(g, SLICE("b")));
@@ -182,7 +189,9 @@ applications_take_all_options(void **state)
     struct generation *g = filled(
         state,
         "{\"applications\":{\"a\":{\"type\":\"python\",\"module\":\"m\",\"callable\":\"c\","
-        "\"home\":\"/h\",\"path\":[\"/p\",\"/q\"],\"user\":\"u\",\"group\":\"g\","
+        "\"factory\":true,\"prefix\":\"/p\",\"protocol\":\"wsgi\",\"threads\":3,"
+        "\"thread_stack_size\":131072,\"home\":\"/h\",\"path\":[\"/p\",\"/"
+        "q\"],\"user\":\"u\",\"group\":\"g\","
         "\"working_directory\":\"/w\",\"environment\":{\"A\":\"1\",\"B\":\"\"},\"stdout\":\"/o\","
         "\"stderr\":\"/e\",\"limits\":{\"timeout\":1.5,\"requests\":9},"
         "\"processes\":{\"max\":4,\"spare\":2,\"idle_timeout\":0.25}}}}");
@@ -202,10 +211,54 @@ applications_take_all_options(void **state)
     assert_null(app->environment.p[2]);
     assert_string_equal(app->stdout_path, "/o");
     assert_string_equal(app->stderr_path, "/e");
-    assert_string_equal(app->python.callable, "c");
+    assert_string_equal(app->python.targets[0].callable, "c");
+    assert_true(app->python.targets[0].factory);
+    assert_string_equal(app->python.targets[0].prefix, "/p");
+    assert_string_equal(app->python.protocol, "wsgi");
+    assert_int_equal(app->threads, 3);
+    assert_int_equal(app->thread_stack_size, 131072);
     assert_string_equal(app->python.home, "/h");
     assert_string_equal(app->python.path.p[1], "/q");
     assert_int_equal(app->python.path.n, 2);
+}
+
+#define TARGETS                                                                           \
+    "\"applications\":{\"a\":{\"type\":\"python\",\"targets\":{\"x\":{\"module\":\"m\"}," \
+    "\"y/z\":{\"module\":\"n\",\"callable\":\"c\",\"factory\":true,\"prefix\":\"/y\"}}}}"
+
+static void
+an_application_may_have_targets(void **state)
+{
+    struct generation *g =
+        filled(state, "{\"listeners\":{\"*:80\":{\"pass\":\"applications/a/y%2Fz\"}}," TARGETS "}");
+    const struct app_conf *app = &g->apps[0];
+    struct destination to;
+
+    assert_int_equal(app->python.n_targets, 2);
+    assert_slice_equal(app->python.targets[0].name, "x");
+    assert_string_equal(app->python.targets[0].module, "m");
+    assert_string_equal(app->python.targets[0].callable, "application");
+    assert_slice_equal(app->python.targets[1].name, "y/z");
+    assert_string_equal(app->python.targets[1].callable, "c");
+    assert_true(app->python.targets[1].factory);
+    assert_string_equal(app->python.targets[1].prefix, "/y");
+    assert_slice_equal(g->listeners[0].pass.to.target, "y/z");
+    assert_true(generation_resolve(g, SLICE("applications/a"), &to));
+    assert_int_equal(to.target.n, 0);
+    assert_true(generation_resolve(g, SLICE("applications/a/x"), &to));
+    assert_slice_equal(to.target, "x");
+    assert_false(generation_resolve(g, SLICE("applications/a/z"), &to));
+}
+
+static void
+a_listener_may_name_an_application(void **state)
+{
+    struct generation *g =
+        filled(state, "{\"listeners\":{\"*:80\":{\"application\":\"a/$b\"}},"
+                      "\"applications\":{\"a/$b\":{\"type\":\"python\",\"module\":\"m\"}}}");
+
+    assert_ptr_equal(g->listeners[0].pass.to.app, &g->apps[0]);
+    assert_true(g->listeners[0].pass.text->literal);
 }
 
 static void
@@ -341,6 +394,8 @@ main(void)
         generation_test(applications_take_all_options),
         generation_test(processes_have_two_forms),
         generation_test(the_module_is_bound_to_the_application),
+        generation_test(an_application_may_have_targets),
+        generation_test(a_listener_may_name_an_application),
         generation_test(computed_destinations_are_resolved),
         generation_test(what_is_no_configuration_leaves_nothing),
         generation_test(it_lives_as_long_as_somebody_uses_it),

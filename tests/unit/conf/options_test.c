@@ -32,9 +32,97 @@ parents_stand_before_their_members(void **state)
     for (size_t i = 1; i < n_options; i++) {
         if (!stands_before(&options[i], parent_path(options[i].path)))
             fail_msg("%s has no parent above it", options[i].path);
-        if (stands_before(&options[i], slice_cstr(options[i].path)))
-            fail_msg("%s stands twice", options[i].path);
     }
+}
+
+static bool
+share_a_language(const struct option *a, const struct option *b)
+{
+    const char *words = a->only;
+    struct slice w;
+
+    while ((w = option_next_word(&words)).p != NULL) {
+        if (option_is_of(b, w))
+            return true;
+    }
+    return a->only == NULL;
+}
+
+/* A path may stand twice for different languages; then the first one has the members. */
+static void
+no_option_stands_twice(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < n_options; i++) {
+        for (size_t j = i + 1; j < n_options; j++) {
+            if (strcmp(options[i].path, options[j].path) != 0)
+                continue;
+            if (options[j].only == NULL || share_a_language(&options[i], &options[j]))
+                fail_msg("%s stands twice", options[i].path);
+            assert_null(option_next_child(&options[j], NULL));
+        }
+    }
+}
+
+/* The members that a row names in its other columns are there. */
+static void
+neighbours_are_there(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < n_options; i++) {
+        const struct option *o = &options[i];
+        const char *beside[] = {o->with, o->unless}, *members = o->one_of;
+        struct slice w;
+
+        for (size_t k = 0; k < array_len(beside); k++) {
+            if (beside[k] != NULL &&
+                option_find(arena_printf(*state, SLICE_FMT "/%s", SLICE_ARG(parent_path(o->path)),
+                                         beside[k])) == NULL)
+                fail_msg("%s has no \"%s\" beside it", o->path, beside[k]);
+        }
+        while ((w = option_next_word(&members)).p != NULL) {
+            if (option_child(o, w, SLICE_NONE) == NULL)
+                fail_msg("%s has no member \"" SLICE_FMT "\"", o->path, SLICE_ARG(w));
+        }
+    }
+}
+
+/* It is said once, where it begins, and nothing below it is set. */
+static void
+what_is_absent_is_absent_as_a_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < n_options; i++) {
+        const struct option *o = &options[i];
+
+        if (option_absent(o) == NULL)
+            continue;
+        assert_int_equal(o->set.how, SET_NOTHING);
+        assert_false(o->entity);
+        for (const struct option *m = NULL; (m = option_next_child(o, m)) != NULL;) {
+            assert_null(m->absent);
+            assert_ptr_equal(option_absent(m), option_absent(o));
+        }
+    }
+    assert_null(option_absent(option_find("")));
+    assert_null(option_absent(option_find("applications/*/module")));
+    assert_string_equal(option_absent(option_find("listeners/*/tls/session/timeout")), "TLS");
+}
+
+static void
+words_are_taken_one_after_the_other(void **state)
+{
+    const char *rest = "one two";
+
+    (void)state;
+    assert_slice_equal(option_next_word(&rest), "one");
+    assert_slice_equal(option_next_word(&rest), "two");
+    assert_null(option_next_word(&rest).p);
+    assert_true(option_has_word("one two", SLICE("two")));
+    assert_false(option_has_word("one two", SLICE("tw")));
+    assert_false(option_has_word("one two", SLICE("one two")));
+    assert_false(option_has_word("", SLICE("")));
+    assert_false(option_has_word(NULL, SLICE("one")));
 }
 
 static unsigned
@@ -69,7 +157,7 @@ defaults_are_of_their_option_s_type_and_range(void **state)
         if (!(types_of_default(*state, o->def) & o->types))
             fail_msg("the default of %s has another type", o->path);
         assert_false(o->required);
-        assert_int_not_equal(o->set.how, SET_NOTHING);
+        assert_true(o->set.how != SET_NOTHING || option_absent(o) != NULL);
         if (json_integer(tree_of(*state, o->def), &number) == 0 &&
             (number < o->min || number > o->max))
             fail_msg("the default of %s is out of its range", o->path);
@@ -107,7 +195,7 @@ no_option_is_ignored(void **state)
         bool is_set_above = strcmp(option_name(o), "*") == 0;
 
         if (o->types & ~(unsigned)(T_OBJECT | T_ARRAY) && o->set.how == SET_NOTHING &&
-            !is_set_above)
+            !is_set_above && option_absent(o) == NULL)
             fail_msg("%s goes nowhere", o->path);
     }
 }
@@ -134,6 +222,15 @@ members_are_found(void **state)
                         "routes/*/action/share");
     assert_string_equal(child_path("applications/*", "module", "python"), "applications/*/module");
     assert_string_equal(child_path("applications/*", "module", "ruby"), "none");
+    assert_string_equal(child_path("applications/*", "targets", "php"), "applications/*/targets");
+    assert_string_equal(child_path("applications/*", "executable", "go"),
+                        "applications/*/executable");
+    assert_int_equal(
+        option_child(option_find("applications/*"), SLICE("options"), SLICE("php"))->types,
+        T_OBJECT);
+    assert_int_equal(
+        option_child(option_find("applications/*"), SLICE("options"), SLICE("java"))->types,
+        T_TEXTS);
     assert_string_equal(child_path("applications/*", "user", "ruby"), "applications/*/user");
     assert_null(option_find("nothing"));
     assert_null(option_find("listener"));
@@ -200,6 +297,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parents_stand_before_their_members),
+        cmocka_unit_test(no_option_stands_twice),
+        arena_test(neighbours_are_there),
+        cmocka_unit_test(what_is_absent_is_absent_as_a_whole),
+        cmocka_unit_test(words_are_taken_one_after_the_other),
         arena_test(defaults_are_of_their_option_s_type_and_range),
         cmocka_unit_test(numbers_have_a_range_and_all_have_a_sentence),
         cmocka_unit_test(no_option_is_ignored),

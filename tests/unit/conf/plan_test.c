@@ -26,11 +26,11 @@ step_text(struct arena *a, const struct plan_step *step)
         [PLAN_LISTENER_KEEP] = "keep",   [PLAN_LOG_KEEP] = "keep log",   [PLAN_APP_KEEP] = "keep",
         [PLAN_LISTENER_CLOSE] = "close", [PLAN_LOG_CLOSE] = "close log", [PLAN_APP_STOP] = "stop"};
     const char *what = step->listener != NULL ? step->listener->address
-                       : step->app != NULL    ? step->app->python.module
+                       : step->app != NULL    ? step->app->python.own.module
                                               : step->log;
 
     return arena_printf(a, "%s %s%s%s%s", verbs[step->verb], what, step->was != NULL ? " was " : "",
-                        step->was != NULL ? step->was->python.module : "",
+                        step->was != NULL ? step->was->python.own.module : "",
                         step->relisten ? " anew" : "");
 }
 

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "conf/options.h"
+
 #include "fixture.h"
 
 static const struct conf_module found[] = {
@@ -90,6 +92,41 @@ a_whole_configuration_is_accepted(void **state)
         "\"text/y\":\".y\"}}}}}");
 }
 
+/* A configuration that is valid but for that row, which is null there, and its JSON pointer. */
+static const char *
+around(struct arena *a, const char *path, const char **ret_at)
+{
+    static const struct {
+        const char *row, *before, *at, *after;
+    } places[] = {
+        {"listeners/*/", "{\"routes\":[],\"listeners\":{\"*:80\":{\"pass\":\"routes\",",
+         "/listeners/*:80/", "}}}"},
+        {"routes/*/match/", "{\"routes\":[{\"action\":{\"return\":200},\"match\":{",
+         "/routes/0/match/", "}}]}"},
+        {"routes/*/action/", "{\"routes\":[{\"action\":{\"share\":\"/x\",", "/routes/0/action/",
+         "}}]}"},
+        {"applications/*/limits/",
+         "{\"applications\":{\"a\":{\"type\":\"python\",\"module\":\"m\",\"limits\":{",
+         "/applications/a/limits/", "}}}}"},
+        {"applications/*/", "{\"applications\":{\"a\":{\"type\":\"python\",\"module\":\"m\",",
+         "/applications/a/", "}}}"},
+        {"settings/http/", "{\"settings\":{\"http\":{", "/settings/http/", "}}}"},
+        {"settings/", "{\"settings\":{", "/settings/", "}}"},
+        {"access_log/", "{\"access_log\":{\"path\":\"/x\",", "/access_log/", "}}"},
+        {"", "{", "/", "}"},
+    };
+
+    for (size_t i = 0; i < array_len(places); i++) {
+        size_t n = strlen(places[i].row);
+
+        if (strncmp(path, places[i].row, n) != 0)
+            continue;
+        *ret_at = arena_printf(a, "%s%s", places[i].at, path + n);
+        return arena_printf(a, "%s\"%s\":null%s", places[i].before, path + n, places[i].after);
+    }
+    return "";
+}
+
 static void
 unknown_options_are_refused(void **state)
 {
@@ -97,11 +134,9 @@ unknown_options_are_refused(void **state)
         {"{\"listener\":{}}", "/listener", "did you mean \"listeners\"?"},
         {"{\"nothing_like_it\":1}", "/nothing_like_it", "Unknown option \"nothing_like_it\"."},
         {"{\"listeners\":{\"*:80\":{\"pass\":\"routes\",\"tls\":{}}},\"routes\":[]}",
-         "/listeners/*:80/tls", "Unknown option \"tls\""},
-        {"{\"routes\":[{\"match\":{\"scheme\":\"https\"},\"action\":{\"return\":200}}]}",
-         "/routes/0/match/scheme", "\"scheme\""},
-        {"{\"routes\":[{\"action\":{\"return\":200,\"rewrite\":\"/x\"}}]}",
-         "/routes/0/action/rewrite", "\"rewrite\""},
+         "/listeners/*:80/tls", "\"tls\" is known, but this build has no TLS."},
+        {"{\"routes\":[{\"match\":{\"schema\":\"https\"},\"action\":{\"return\":200}}]}",
+         "/routes/0/match/schema", "Unknown option \"schema\"; did you mean \"scheme\"?"},
         {"{\"routes\":[{\"action\":{\"share\":\"/x\",\"fallback\":{\"shares\":\"/y\"}}}]}",
          "/routes/0/action/fallback/shares", "did you mean \"share\""},
         {"{\"applications\":{\"a/b\":{\"type\":\"python\",\"module\":\"m\",\"proceses\":1}}}",
@@ -111,6 +146,72 @@ unknown_options_are_refused(void **state)
     };
 
     refuse_all(state, cases);
+}
+
+/* What the table has, but this build cannot do: said, not ignored, and whatever the value is. */
+static void
+absent_options_are_refused(void **state)
+{
+    struct arena *a = *state;
+
+    for (size_t i = 0; i < n_options; i++) {
+        const struct option *o = &options[i];
+        struct conf_fault fault = {.offset = 0};
+        const char *text, *at;
+
+        if (o->absent == NULL || o->only != NULL)
+            continue;
+        text = around(a, o->path, &at);
+        if (validate(a, tree_of(a, text), &modules, &fault) != -EBADMSG)
+            fail_msg("%s is accepted", text);
+        assert_string_equal(fault.path, at);
+        if (strstr(fault.err.text, o->absent) == NULL ||
+            strstr(fault.err.text, "is known, but this build has no") == NULL)
+            fail_msg("%s: %s", text, fault.err.text);
+        assert_memory_equal(text + fault.offset, "null", 4);
+    }
+}
+
+static void
+absent_languages_are_refused(void **state)
+{
+    static const struct refusal cases[] = {
+        {"{\"applications\":{\"a\":{\"type\":\"ruby\",\"script\":\"x\"}}}", "/applications/a/type",
+         "The type \"ruby\" is known, but this build has no module for it."},
+        {"{\"applications\":{\"a\":{\"type\":\"php 8.2\",\"root\":\"x\"}}}", "/applications/a/type",
+         "\"php 8.2\" is known"},
+        {"{\"applications\":{\"a\":{\"type\":\"perl\"}}}", "/applications/a/type", "is known"},
+        {"{\"applications\":{\"a\":{\"type\":\"java\"}}}", "/applications/a/type", "is known"},
+        {"{\"applications\":{\"a\":{\"type\":\"external\"}}}", "/applications/a/type", "is known"},
+        {"{\"applications\":{\"a\":{\"type\":\"go\"}}}", "/applications/a/type", "is known"},
+        {"{\"applications\":{\"a\":{\"type\":\"wasm\"}}}", "/applications/a/type", "is known"},
+        {"{\"applications\":{\"a\":{\"type\":\"wasm-wasi-component\"}}}", "/applications/a/type",
+         "is known"},
+        {"{\"listeners\":{\"*:80\":{\"pass\":\"upstreams/u\"}}}", "/listeners/*:80/pass",
+         "This build has no upstreams."},
+        {"{\"applications\":{\"a\":{\"type\":\"python\",\"module\":\"m\",\"protocol\":\"asgi\"}}}",
+         "/applications/a/protocol", "is known, but this build has none but \"wsgi\""},
+    };
+
+    refuse_all(state, cases);
+}
+
+static void
+a_listener_may_name_an_application(void **state)
+{
+#define APP "\"applications\":{\"a/$b\":{\"type\":\"python\",\"module\":\"m\"}}"
+    static const struct refusal cases[] = {
+        {"{\"listeners\":{\"*:80\":{\"application\":\"a/b\"}}," APP "}",
+         "/listeners/*:80/application",
+         "The \"application\" names application \"a/b\", which does not exist; did you mean"},
+        {"{\"listeners\":{\"*:80\":{\"application\":\"a/$b\",\"pass\":\"routes\"}},"
+         "\"routes\":[]," APP "}",
+         "/listeners/*:80/pass", "\"pass\" is not allowed with \"application\""},
+    };
+
+    accept(*state, "{\"listeners\":{\"*:80\":{\"application\":\"a/$b\"}}," APP "}");
+    refuse_all(state, cases);
+#undef APP
 }
 
 static void
@@ -309,12 +410,23 @@ applications_are_checked(void **state)
 {
 #define PYTHON(more) "{\"applications\":{\"a\":{\"type\":\"python\",\"module\":\"m\"," more "}}}"
     static const struct refusal cases[] = {
-        {"{\"applications\":{\"a\":{\"type\":\"ruby\",\"script\":\"x\"}}}", "/applications/a/type",
-         "type \"ruby\" are not supported"},
+        {"{\"applications\":{\"a\":{\"type\":\"cobol\"}}}", "/applications/a/type",
+         "type \"cobol\" are not supported"},
         {"{\"applications\":{\"a\":{\"type\":\"python 2\",\"module\":\"m\"}}}",
          "/applications/a/type", "No language module was found for type \"python 2\""},
         {"{\"applications\":{\"a\":{\"type\":\"\",\"module\":\"m\"}}}", "/applications/a/type",
          "must be a language"},
+        {PYTHON("\"prefix\":\"a\""), "/applications/a/prefix", "must begin with \"/\""},
+        {PYTHON("\"prefix\":\"/a\\u0000\""), "/applications/a/prefix", "NUL"},
+        {PYTHON("\"protocol\":\"fastcgi\""), "/applications/a/protocol",
+         "must be \"wsgi\" or \"asgi\", but is \"fastcgi\""},
+        {PYTHON("\"threads\":0"), "/applications/a/threads", "from 1"},
+        {PYTHON("\"factory\":1"), "/applications/a/factory", "a boolean"},
+        {PYTHON("\"thread_stack_size\":32767"), "/applications/a/thread_stack_size", "from 32768"},
+        {PYTHON("\"thread_stack_size\":65537"), "/applications/a/thread_stack_size",
+         "must be a multiple of"},
+        {PYTHON("\"targets\":{\"t\":{\"module\":\"m\"}}"), "/applications/a/module",
+         "\"module\" is not allowed with \"targets\""},
         {PYTHON("\"processes\":{\"spare\":2}"), "/applications/a/processes/spare",
          "\"spare\" must not be greater than that of \"max\", which is 1"},
         {PYTHON("\"processes\":{\"max\":3,\"spare\":4}"), "/applications/a/processes/spare",
@@ -331,6 +443,33 @@ applications_are_checked(void **state)
 #undef PYTHON
 
     refuse_all(state, cases);
+}
+
+static void
+targets_are_checked(void **state)
+{
+#define TARGETS(targets, more) \
+    "{\"applications\":{\"a\":{\"type\":\"python\",\"targets\":{" targets "}" more "}}}"
+#define TO(pass)                                         \
+    "{\"listeners\":{\"*:80\":{\"pass\":\"" pass "\"}}," \
+    "\"applications\":{\"a\":{\"type\":\"python\",\"targets\":{\"main\":{\"module\":\"m\"}}}}}"
+    static const struct refusal cases[] = {
+        {TARGETS("", ""), "/applications/a/targets", "1 to 254 targets, but there are 0"},
+        {TARGETS("\"\":{\"module\":\"m\"}", ""), "/applications/a/targets/", "must not be empty"},
+        {TARGETS("\"t\":{}", ""), "/applications/a/targets/t",
+         "The option \"module\" of \"t\" is missing"},
+        {TARGETS("\"t\":{\"module\":\"m\",\"root\":\"/\"}", ""), "/applications/a/targets/t/root",
+         "Unknown option \"root\""},
+        {TARGETS("\"t\":{\"module\":\"m\"}", ",\"callable\":\"c\""), "/applications/a/callable",
+         "not allowed with \"targets\""},
+        {TO("applications/a/mian"), "/listeners/*:80/pass", "did you mean \"main\"?"},
+    };
+
+    refuse_all(state, cases);
+    accept(*state, TO("applications/a/main"));
+    accept(*state, TO("applications/a"));
+#undef TARGETS
+#undef TO
 }
 
 static void
@@ -357,7 +496,7 @@ the_access_log_needs_a_path(void **state)
     static const struct refusal cases[] = {
         {"{\"access_log\":\"\"}", "/access_log", "empty"},
         {"{\"access_log\":{\"path\":\"\"}}", "/access_log/path", "empty"},
-        {"{\"access_log\":{\"path\":\"/x\",\"format\":\"x\"}}", "/access_log/format", "Unknown"},
+        {"{\"access_log\":{\"path\":\"/x\",\"fromat\":\"x\"}}", "/access_log/fromat", "Unknown"},
     };
     struct json *root = json_new(*state, JSON_OBJECT);
     struct conf_fault fault = {.offset = 0};
@@ -461,6 +600,9 @@ main(void)
         arena_test(small_configurations_are_accepted),
         arena_test(a_whole_configuration_is_accepted),
         arena_test(unknown_options_are_refused),
+        arena_test(absent_options_are_refused),
+        arena_test(absent_languages_are_refused),
+        arena_test(a_listener_may_name_an_application),
         arena_test(missing_options_are_refused),
         arena_test(wrong_types_are_refused),
         arena_test(numbers_out_of_range_are_refused),
@@ -469,6 +611,7 @@ main(void)
         arena_test(an_action_does_exactly_one_thing),
         arena_test(patterns_and_templates_are_compiled),
         arena_test(applications_are_checked),
+        arena_test(targets_are_checked),
         arena_test(mime_types_are_checked),
         arena_test(the_access_log_needs_a_path),
         arena_test(the_offset_is_of_what_is_wrong),
