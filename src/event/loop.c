@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "event/signals.h"
 
 #define BATCH 64
 
@@ -127,6 +128,7 @@ loop_free(struct loop *loop)
         return;
     run_later(loop);
     close_children(loop);
+    signals_end(loop);
     end_signals(loop);
     timers_done(&loop->timers);
     fd_close(&loop->epoll_fd);
@@ -138,6 +140,7 @@ void
 loop_after_fork(struct loop *loop)
 {
     close_children(loop);
+    signals_after_fork();
     end_signals(loop);
     timers_done(&loop->timers);
     fd_close(&loop->epoll_fd);
@@ -165,6 +168,12 @@ void
 loop_stop(struct loop *loop)
 {
     loop->stop = true;
+}
+
+void
+loop_resume(struct loop *loop)
+{
+    loop->stop = false;
 }
 
 bool

@@ -62,6 +62,8 @@ int loop_run(struct loop *loop);
  */
 int loop_once(struct loop *loop, int wait_ms);
 void loop_stop(struct loop *loop);
+/* Take the stop back, for who turns the loop by loop_once. */
+void loop_resume(struct loop *loop);
 bool loop_stopped(const struct loop *loop);
 
 /* 0 or -errno (-EEXIST: that descriptor is watched already). */
@@ -89,7 +91,8 @@ void loop_free_later(struct loop *loop, void (*fn)(void *arg), void *arg);
 
 /*
  * Signals: blocks those in set and delivers each by fn.  One call per loop, else -EBUSY.  The
- * previous mask is kept, and put back by loop_after_fork and loop_free.
+ * previous mask is kept, and put back by loop_after_fork and loop_free.  For a process with one loop
+ * that owns it; several loops: signals.h.
  */
 typedef void loop_signal_fn(void *arg, const struct signalfd_siginfo *info);
 int loop_signals(struct loop *loop, const sigset_t *set, loop_signal_fn *fn, void *arg);

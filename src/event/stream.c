@@ -16,11 +16,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -56,8 +59,8 @@ struct piece_pool {
     unsigned n;
 };
 
-static struct piece_pool blocks;
-static struct piece_pool pieces;
+static _Thread_local struct piece_pool blocks;
+static _Thread_local struct piece_pool pieces;
 
 static void *
 must_alloc(size_t n)
@@ -91,6 +94,25 @@ pool_give(struct piece_pool *pool, struct stream_piece *piece, unsigned keep)
     piece->next = pool->free;
     pool->free = piece;
     pool->n++;
+}
+
+static void
+pool_trim(struct piece_pool *pool)
+{
+    while (pool->free != NULL) {
+        struct stream_piece *piece = pool->free;
+
+        pool->free = piece->next;
+        free(piece);
+    }
+    pool->n = 0;
+}
+
+void
+stream_trim(void)
+{
+    pool_trim(&blocks);
+    pool_trim(&pieces);
 }
 
 static void
@@ -154,9 +176,12 @@ on_event(struct watch *w, uint32_t events)
         s->readable = true;
     if (events & (EPOLLRDHUP | EPOLLHUP))
         s->hangup = true;
-    /* EPOLLHUP: both halves are closed, or a reset came; nothing can be sent any more. */
-    if (events & (EPOLLERR | EPOLLHUP) && s->failed == 0)
-        s->failed = -ECONNRESET;
+    /*
+     * EPOLLHUP of a socket: both halves are closed, or a reset came; nothing can be sent any more.
+     * Of a pipe it is the end of what is read, and EPOLLERR says that nobody reads what we write.
+     */
+    if (events & (s->pipe ? EPOLLERR : EPOLLERR | EPOLLHUP) && s->failed == 0)
+        s->failed = s->pipe ? -EPIPE : -ECONNRESET;
     s->fn(s);
 }
 
@@ -170,6 +195,13 @@ stream_init(struct stream *s, struct loop *loop, int fd, stream_fn *fn)
         .fn = fn,
         .readable = true,
     };
+}
+
+void
+stream_init_pipe(struct stream *s, struct loop *loop, int fd, stream_fn *fn)
+{
+    stream_init(s, loop, fd, fn);
+    s->pipe = true;
 }
 
 int
@@ -233,7 +265,7 @@ stream_read(struct stream *s, char *p, size_t n)
     ssize_t got;
 
     do
-        got = recv(s->fd, p, n, 0);
+        got = s->pipe ? read(s->fd, p, n) : recv(s->fd, p, n, 0);
     while (got < 0 && errno == EINTR);
 
     if (got > 0) {
@@ -377,6 +409,35 @@ consume(struct stream *s, uint64_t n)
     }
 }
 
+/*
+ * writev(2) has no MSG_NOSIGNAL: block the signal, and take it away if this call has raised it
+ * (it is this thread's, pipe(7)).  One that was pending before stays pending.
+ */
+static ssize_t
+write_pipe(struct stream *s, bool *ret_short)
+{
+    struct timespec at_once = {0};
+    struct iovec iov[IOV_BATCH];
+    sigset_t sigpipe, old, pending;
+    size_t total;
+    bool follows;
+    unsigned n = gather(s, iov, &total, &follows);
+    ssize_t sent;
+
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, &old);
+    sigpending(&pending);
+    sent = writev(s->fd, iov, (int)n);
+    if (sent < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0) {
+        sigtimedwait(&sigpipe, NULL, &at_once);
+        errno = EPIPE;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    *ret_short = sent >= 0 && (size_t)sent < total;
+    return sent;
+}
+
 /* The usual answer: one piece of memory. */
 static ssize_t
 send_only_piece(struct stream *s, bool more, bool *ret_short)
@@ -424,6 +485,8 @@ send_file(struct stream *s)
 static ssize_t
 send_first(struct stream *s, bool more, bool *ret_short)
 {
+    if (s->pipe)
+        return write_pipe(s, ret_short);
     if (s->first->kind == PIECE_FILE)
         return send_file(s);
     if (br_likely(s->first == s->last))
@@ -449,7 +512,7 @@ stream_flush(struct stream *s, bool more)
 
     if (s->failed != 0)
         stream_drop(s);
-    if (s->queued != 0 && s->sent && !s->nodelay)
+    if (s->queued != 0 && s->sent && !s->nodelay && !s->pipe)
         send_without_delay(s);
     while (s->queued != 0 && !is_short && total < SENDFILE_STEP) {
         ssize_t sent = send_first(s, more, &is_short);

@@ -8,6 +8,8 @@
  * reference are not copied; their release function runs once they are sent or dropped.  Output that
  * the socket does not take waits, the stream asks for EPOLLOUT and flushes by itself.
  *
+ * The memory of sent output is kept for the next, by each thread; stream_trim gives it back.
+ *
  * sendfile(2) has no MSG_NOSIGNAL: a process that sends files ignores SIGPIPE.
  */
 #ifndef EVENT_STREAM_H
@@ -40,10 +42,13 @@ struct stream {
     bool ended;       /* a read gave 0 */
     bool nodelay;     /* TCP_NODELAY is set, or not to be had */
     bool sent;        /* something was sent already */
+    bool pipe;        /* no socket */
 };
 
 /* fd is non-blocking and is taken.  Not in the loop yet: read first, perhaps it is all there. */
 void stream_init(struct stream *s, struct loop *loop, int fd, stream_fn *fn);
+/* The same for one end of a pipe, or a terminal: read(2) and writev(2), never SIGPIPE; no files. */
+void stream_init_pipe(struct stream *s, struct loop *loop, int fd, stream_fn *fn);
 /* Into the loop, once.  0 or -errno. */
 int stream_watch(struct stream *s);
 /* Have fn called in the next turn, also when the kernel has nothing new. */
@@ -78,5 +83,8 @@ void stream_file(struct stream *s, int fd, off_t offset, uint64_t n);
  * everything and is kept in failed.
  */
 uint64_t stream_flush(struct stream *s, bool more);
+
+/* Give back the memory that this thread keeps for output: it will have no more streams. */
+void stream_trim(void);
 
 #endif
