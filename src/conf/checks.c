@@ -252,6 +252,14 @@ near_name(struct check *c, const struct json *object, struct slice name)
     return arena_printf(c->arena, "; did you mean %s?", check_quote(c, near.best));
 }
 
+/* What is referred to is no container of names: that fault is its own, and better told there. */
+static bool
+has_wrong_type(const struct json *container, bool may_be_array)
+{
+    return container != NULL && container->type != JSON_OBJECT &&
+           !(may_be_array && container->type == JSON_ARRAY);
+}
+
 static int
 refuse_application(struct check *c, const struct json *value, struct slice name)
 {
@@ -286,6 +294,10 @@ check_target(struct check *c, const struct json *value, const struct pass *to)
 static int
 check_destination(struct check *c, const struct json *value, const struct pass *to)
 {
+    bool of_apps = to->kind == PASS_APPLICATION;
+
+    if (has_wrong_type(of_apps ? c->app_object : c->route_object, !of_apps))
+        return 0;
     switch (to->kind) {
     case PASS_APPLICATION:
         if (map_get(&c->apps, to->name) == NULL)

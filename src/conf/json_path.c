@@ -208,8 +208,6 @@ may_create(const struct json *parent, struct slice segment)
 static int
 create_child(struct arena *a, struct json *parent, struct slice segment, struct json *value)
 {
-    if (!may_create(parent, segment))
-        return -ENOENT;
     if (parent->type == JSON_OBJECT) {
         struct slice name = arena_dup(a, segment);
 
@@ -228,9 +226,9 @@ json_path_put(struct arena *a, struct json **root, struct json_path path, struct
 {
     struct json *parent, *child;
 
-    if (nests_too_deep(value, path.n))
-        return -ELOOP;
     if (path.n == 0) {
+        if (nests_too_deep(value, 0))
+            return -ELOOP;
         value->next = NULL;
         value->name = SLICE_NONE;
         *root = value;
@@ -240,6 +238,10 @@ json_path_put(struct arena *a, struct json **root, struct json_path path, struct
     if (parent == NULL)
         return -ENOENT;
     child = child_of(parent, path.segments[path.n - 1]);
+    if (child == NULL && !may_create(parent, path.segments[path.n - 1]))
+        return -ENOENT;
+    if (nests_too_deep(value, path.n))
+        return -ELOOP;
     if (child == NULL)
         return create_child(a, parent, path.segments[path.n - 1], value);
     replace_child(parent, child, value);

@@ -21,6 +21,7 @@
 #include "controller/api_status.h"
 #include "controller/controller.h"
 #include "http/response.h"
+#include "http/uri.h"
 
 #define ANSWER_BYTES_MAX (512u * 1024 * 1024)
 
@@ -215,6 +216,7 @@ on_request(struct request *req)
 {
     struct api_call *call = calloc(1, sizeof(*call));
     const struct api_resource *row;
+    struct uri uri;
     const char *other;
     int rc;
 
@@ -226,7 +228,11 @@ on_request(struct request *req)
     req->handler = &call_handler;
     req->data = call;
 
-    rc = json_path_split(&call->arena, req->target, &call->path);
+    rc = uri_parse(req->target, &uri); /* RFC 9112, 3.2.2: the absolute form is as good */
+    if (rc == 0)
+        rc = json_path_split(&call->arena, uri.raw_path, &call->path);
+    else
+        rc = -EINVAL;
     if (rc == -EINVAL) {
         api_error(call, 400, "Invalid request.", "the path is malformed");
         return;

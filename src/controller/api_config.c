@@ -48,10 +48,23 @@ api_config_get(struct api_call *call)
     api_value(call, value);
 }
 
+/* A valid text that is too deep for the place where it was to be put. */
+static void
+answer_too_deep(const struct proposal *p)
+{
+    struct conf_fault fault = {.err = BR_ERR_NONE};
+
+    conf_fault_set(&fault, -EBADMSG, p->value->offset, json_pointer(&p->call->arena, p->path),
+                   "The configuration would be nested deeper than %d levels.", JSON_DEPTH_MAX);
+    api_invalid(p->call, "Invalid configuration.", &fault);
+}
+
 /* Where it cannot be put, removed, appended to. */
 static void
-answer_misplaced(struct api_call *call, int rc)
+answer_misplaced(const struct proposal *p, int rc)
 {
+    struct api_call *call = p->call;
+
     switch (rc) {
     case -ENOENT:
         api_missing(call);
@@ -60,7 +73,7 @@ answer_misplaced(struct api_call *call, int rc)
         api_error(call, 405, "Method isn't allowed.", "only to an array can be appended");
         return;
     case -ELOOP:
-        api_error(call, 400, "Invalid JSON.", "the configuration would be nested too deeply");
+        answer_too_deep(p);
         return;
     default:
         api_error(call, 500, "Memory allocation failed.", NULL);
@@ -100,7 +113,7 @@ propose(struct change *c, const struct generation *live)
 
     if (rc < 0) {
         change_done(c);
-        answer_misplaced(p->call, rc);
+        answer_misplaced(p, rc);
         return NULL;
     }
     if (!api_terms_hold(&p->call->terms, &p->call->controller->apply.live, p->path)) {
