@@ -45,8 +45,10 @@ static const struct api_resource resources[] = {
     {"/control/applications/*/restart", METHOD_POST, api_status_restart, NOT_ALLOWED, "the same"},
     {"/certificates", METHOD_GET, api_certs_list, INVALID_METHOD, "certificate bundles by name"},
     {"/certificates/**", METHOD_GET, api_certs_get, INVALID_METHOD, "one bundle, or a part of it"},
-    {"/certificates/**", METHOD_PUT, api_certs_put, INVALID_METHOD, "upload a bundle"},
-    {"/certificates/**", METHOD_DELETE, api_certs_delete, INVALID_METHOD, "delete a bundle"},
+    {"/certificates/**", METHOD_PUT, api_certs_put, INVALID_METHOD,
+     "upload a bundle: PEM, leaf first, one key; `?replace` if it exists"},
+    {"/certificates/**", METHOD_DELETE, api_certs_delete, INVALID_METHOD,
+     "delete a bundle that no listener names"},
 };
 
 const struct api_resource *

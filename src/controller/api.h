@@ -72,6 +72,9 @@ struct json *api_plan(struct api_call *call, const struct plan *plan);
  * and the call was answered.
  */
 bool api_read_terms(struct api_call *call);
+/* A word of the query that is there, or "true" or "1": true.  Neither that nor "false" nor "0": false
+ * is returned, and the call was answered. */
+bool api_read_flag(struct api_call *call, const char *name, bool *ret_flag);
 
 /*
  * api_terms_hold - is the configuration in force one that the request's If-Match names?  It is

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "conf/generation.h"
 #include "controller/api.h"
+#include "controller/api_certs.h"
 #include "controller/controller.h"
 #include "controller/numbers.h"
 
@@ -172,7 +173,7 @@ on_numbers_for_root(void *arg, const struct numbers *n)
     struct status_router sum;
 
     numbers_routers(n, &sum);
-    json_add(root, SLICE("certificates"), json_new(&call->arena, JSON_OBJECT));
+    json_add(root, SLICE("certificates"), api_certs_object(call));
     json_add(root, SLICE("config"),
              live == NULL ? json_new(&call->arena, JSON_OBJECT)
                           : json_copy(&call->arena, live->tree));

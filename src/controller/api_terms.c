@@ -72,18 +72,18 @@ read_flag(struct slice value, bool *ret_flag)
 }
 
 static int
-read_dry_run(struct slice query, bool *ret_dry_run)
+read_argument(struct slice query, struct slice name, bool *ret_flag)
 {
     struct slice argument;
     int rc = 0;
 
-    *ret_dry_run = false;
+    *ret_flag = false;
     while (rc == 0 && slice_split(&query, '&', &argument)) {
         size_t equals = slice_find(argument, 0, '=');
 
-        if (slice_eq(slice_sub(argument, 0, equals), SLICE("dry_run")))
+        if (slice_eq(slice_sub(argument, 0, equals), name))
             rc = read_flag(slice_sub(argument, br_min(equals + 1, argument.n), argument.n),
-                           ret_dry_run);
+                           ret_flag);
     }
     return rc;
 }
@@ -105,17 +105,25 @@ copy_if_match(struct arena *a, const struct request *req)
 }
 
 bool
-api_read_terms(struct api_call *call)
+api_read_flag(struct api_call *call, const char *name, bool *ret_flag)
 {
     const struct slice target = call->req->target;
     size_t mark = slice_find(target, 0, '?');
 
-    call->terms.if_match = copy_if_match(&call->arena, call->req);
+    *ret_flag = false;
     if (mark == target.n ||
-        read_dry_run(slice_sub(target, mark + 1, target.n), &call->terms.dry_run) == 0)
+        read_argument(slice_sub(target, mark + 1, target.n), slice_cstr(name), ret_flag) == 0)
         return true;
-    api_error(call, 400, "Invalid request.", "the value of \"dry_run\" must be true or false");
+    api_error(call, 400, "Invalid request.",
+              arena_printf(&call->arena, "the value of \"%s\" must be true or false", name));
     return false;
+}
+
+bool
+api_read_terms(struct api_call *call)
+{
+    call->terms.if_match = copy_if_match(&call->arena, call->req);
+    return api_read_flag(call, "dry_run", &call->terms.dry_run);
 }
 
 /*

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "conf/module.h"
 #include "controller/apply.h"
+#include "controller/certs.h"
 #include "event/listener.h"
 #include "http/h1_conn.h"
 
@@ -17,6 +18,8 @@ struct controller {
     struct apply apply;
     struct list asking;  /* numbers.h: /status calls under way */
     struct list lookups; /* api_history.c: /history calls under way */
+
+    struct certs certs;
 
     /* Languages found by discovery. */
     struct conf_modules modules;

@@ -118,10 +118,17 @@ open_control(struct controller *c)
 }
 
 static void
+on_certs_loaded(void *arg)
+{
+    boot_begin(arg);
+}
+
+/* A configuration may name certificates: they come first. */
+static void
 boot_when_told(struct controller *c)
 {
     if (c->has_modules && c->has_stored)
-        boot_begin(c);
+        certs_load(&c->certs, on_certs_loaded, c);
 }
 
 static struct slice
@@ -308,6 +315,7 @@ controller_setup(struct task *task, struct process *process br_unused, struct br
     list_init(&c->asking);
     list_init(&c->lookups);
     apply_init(&c->apply, task, &c->modules);
+    certs_init(&c->certs, task);
     h1_server_init(&c->http, task->loop, &api_http_ops);
     task->data = c;
     return 0;
@@ -321,6 +329,7 @@ controller_free(struct controller *c)
     fd_close(&c->listen_fd);
     numbers_finish(&c->asking);
     api_history_finish(&c->lookups);
+    certs_done(&c->certs);
     boot_done(c);
     apply_done(&c->apply);
     h1_server_close(&c->http);

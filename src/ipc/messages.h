@@ -80,10 +80,12 @@ struct msg_result {
 };
 
 enum open_kind {
-    OPEN_LISTENER,   /* name: address as in the configuration; value: backlog */
-    OPEN_CONTROL,    /* the control socket; name unused */
-    OPEN_ACCESS_LOG, /* name: path */
-    OPEN_CONF,       /* SAVE, KEEP: the configuration */
+    OPEN_LISTENER,     /* name: address as in the configuration; value: backlog */
+    OPEN_CONTROL,      /* the control socket; name unused */
+    OPEN_ACCESS_LOG,   /* name: path */
+    OPEN_CONF,         /* SAVE, KEEP: the configuration */
+    OPEN_CERTIFICATES, /* the names of all bundles, each with a NUL behind it */
+    OPEN_CERTIFICATE,  /* name: of a bundle; also SAVE, REMOVE */
     OPEN_KINDS,
 };
 

@@ -25,7 +25,9 @@
 #include "base/inject.h"
 #include "base/log.h"
 #include "event/listener.h"
+#include "conf/cert_store.h"
 #include "conf/conf_history.h"
+#include "main/main_certs.h"
 #include "main/main_control.h"
 #include "main/main_history.h"
 
@@ -211,6 +213,11 @@ serve(struct main *m, const struct channel *ch, const struct msg_open *order, in
         if (decides)
             return give_control(m, peer->pid, ret_fd, err);
         return br_fail(err, -EACCES, "the control socket is the controller's");
+    case OPEN_CERTIFICATES:
+    case OPEN_CERTIFICATE:
+        if (decides)
+            return main_certs_open(&m->store, order, ret_fd, err);
+        return br_fail(err, -EACCES, "certificates are the controller's");
     default:
         return br_fail(err, -EINVAL, "there is nothing of kind %u to open", order->kind);
     }
@@ -259,7 +266,7 @@ main_on_close(struct task *task, br_unused struct channel *ch, struct message *m
 static int
 check_store(const struct main *m, const struct msg_open *order, struct br_err *err)
 {
-    if (order->kind != OPEN_CONF)
+    if (order->kind != OPEN_CONF && order->kind != OPEN_CERTIFICATE)
         return br_fail(err, -EINVAL, "there is nothing of kind %u to save", order->kind);
     if (m->store.dir < 0)
         return br_fail(err, -ENOENT, "there is no state directory");
@@ -287,32 +294,61 @@ save_history(struct main *m, int fd, struct br_err *err)
     return rc;
 }
 
+static int
+save_conf(struct main *m, int fd, struct br_err *err)
+{
+    int rc = conf_store_save(&m->store, fd, err);
+
+    return rc < 0 ? rc : save_history(m, fd, err);
+}
+
 void
 main_on_save(struct task *task, struct channel *ch, struct message *msg)
 {
+    const struct msg_open *order = msg->payload;
     struct main *m = main_of(task);
     struct br_err err = BR_ERR_NONE;
-    int rc = check_store(m, msg->payload, &err);
+    int rc = check_store(m, order, &err);
 
     INJECT(main, save_asked);
     if (rc == 0 && !fd_is_sealed(msg->fds[0]))
         rc = br_fail(&err, -EBADMSG, "what shall be saved is no sealed memory file");
-    if (rc == 0)
-        rc = conf_store_save(&m->store, msg->fds[0], &err);
-    if (rc == 0)
-        rc = save_history(m, msg->fds[0], &err);
+    if (rc == 0 && order->kind == OPEN_CERTIFICATE)
+        rc = cert_store_save(&m->store, order->name, msg->fds[0], &err);
+    else if (rc == 0)
+        rc = save_conf(m, msg->fds[0], &err);
     INJECT(main, saved);
+    done(ch, msg, rc, &err);
+}
+
+void
+main_on_remove(struct task *task, struct channel *ch, struct message *msg)
+{
+    const struct msg_open *order = msg->payload;
+    struct main *m = main_of(task);
+    struct br_err err = BR_ERR_NONE;
+    int rc = check_store(m, order, &err);
+
+    if (rc == 0 && order->kind != OPEN_CERTIFICATE)
+        rc = br_fail(&err, -EINVAL, "there is nothing of kind %u to remove", order->kind);
+    if (rc == 0)
+        rc = cert_store_remove(&m->store, order->name, &err);
+    if (rc == -ENOENT)
+        rc = 0; /* somebody did it by hand */
     done(ch, msg, rc, &err);
 }
 
 void
 main_on_keep(struct task *task, struct channel *ch, struct message *msg)
 {
+    const struct msg_open *order = msg->payload;
     struct main *m = main_of(task);
     struct br_err err = BR_ERR_NONE;
-    int rc = check_store(m, msg->payload, &err);
+    int rc = check_store(m, order, &err);
 
     INJECT(main, keep_asked);
+    if (rc == 0 && order->kind != OPEN_CONF)
+        rc = br_fail(&err, -EINVAL, "there is nothing of kind %u to keep", order->kind);
     if (rc == 0)
         rc = conf_store_keep(&m->store, BROOD_VERSION_NUMBER, &err);
     if (rc == 0)

@@ -178,6 +178,7 @@ const struct msg_handler main_messages[] = {
     {MSG_CLOSE, main_on_close},
     {MSG_SAVE, main_on_save},
     {MSG_KEEP, main_on_keep},
+    {MSG_REMOVE, main_on_remove},
     {MSG_HISTORY_ASK, main_on_history_ask},
     {MSG_CONF_RUNNING, on_running},
     {MSG_STATUS_ASK, on_status_ask},

@@ -308,5 +308,5 @@ void
 arguments_version(void)
 {
     printf("brood version: %s\n", BROOD_VERSION);
-    printf("built with: PCRE2; prefix %s\n", BROOD_PREFIX);
+    printf("built with: OpenSSL, PCRE2; prefix %s\n", BROOD_PREFIX);
 }

@@ -158,7 +158,8 @@ a_fresh_one_has_the_default_configuration(void **state)
 
     (void)state;
     boot(NULL);
-    assert_string_equal(peers.story, "STATUS_ASK; PREPARE0 1; COMMIT0 1; OPEN control; ");
+    assert_string_equal(peers.story,
+                        "OPEN certificates; STATUS_ASK; PREPARE0 1; COMMIT0 1; OPEN control; ");
     text = call("GET", "/config", "");
     assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\nServer: brood/"));
     assert_non_null(strstr(text, "\r\nDate: "));
@@ -174,8 +175,9 @@ a_stored_configuration_is_applied_but_not_saved_again(void **state)
 {
     (void)state;
     boot("{\"listeners\":{\"*:81\":{\"pass\":\"routes\"}},\"routes\":[]}");
-    assert_string_equal(peers.story,
-                        "STATUS_ASK; OPEN *:81; PREPARE0 1; COMMIT0 1; OPEN control; ");
+    assert_string_equal(
+        peers.story,
+        "OPEN certificates; STATUS_ASK; OPEN *:81; PREPARE0 1; COMMIT0 1; OPEN control; ");
     answers("GET", "/config/listeners/*:81/pass", "", "200", "\r\n\r\n\"routes\"\r\n");
 }
 
@@ -221,8 +223,9 @@ what_another_controller_left_running_goes_on(void **state)
     (void)state;
     peers.prototype = 7;
     boot_again();
-    assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; SAVE; PREPARE0 1000001; "
-                                     "COMMIT0 1000001; KEEP; OPEN control; ");
+    assert_string_equal(peers.story,
+                        "OPEN certificates; STATUS_ASK; OPEN *:81; SAVE; PREPARE0 1000001; "
+                        "COMMIT0 1000001; KEEP; OPEN control; ");
     answers("GET", "/config/applications/a/module", "", "200", "\"m\"\r\n");
 }
 
@@ -232,9 +235,10 @@ a_launch_that_is_gone_is_started_anew(void **state)
     (void)state;
     peers.prototype = 6;
     boot_again();
-    assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; START 1000001; SAVE; "
-                                     "PREPARE0 1000001; COMMIT0 1000001; KEEP; STOP 6; "
-                                     "OPEN control; ");
+    assert_string_equal(peers.story,
+                        "OPEN certificates; STATUS_ASK; OPEN *:81; START 1000001; SAVE; "
+                        "PREPARE0 1000001; COMMIT0 1000001; KEEP; STOP 6; "
+                        "OPEN control; ");
 }
 
 static void
@@ -243,9 +247,10 @@ what_runs_is_tried_again_and_nothing_is_closed(void **state)
     (void)state;
     peers.refuse = "START 1000001";
     boot_again();
-    assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; START 1000001; STOP 1000001; "
-                                     "OPEN *:81; START 1000002; SAVE; PREPARE0 1000002; "
-                                     "COMMIT0 1000002; KEEP; OPEN control; ");
+    assert_string_equal(peers.story,
+                        "OPEN certificates; STATUS_ASK; OPEN *:81; START 1000001; STOP 1000001; "
+                        "OPEN *:81; START 1000002; SAVE; PREPARE0 1000002; "
+                        "COMMIT0 1000002; KEEP; OPEN control; ");
     assert_false(logged("[alert]"));
 }
 
@@ -256,8 +261,9 @@ what_runs_goes_on_without_a_disk(void **state)
     peers.prototype = 7;
     peers.refuse = "SAVE";
     boot_again();
-    assert_string_equal(peers.story, "STATUS_ASK; OPEN *:81; SAVE; PREPARE0 1000001; "
-                                     "COMMIT0 1000001; OPEN control; ");
+    assert_string_equal(peers.story,
+                        "OPEN certificates; STATUS_ASK; OPEN *:81; SAVE; PREPARE0 1000001; "
+                        "COMMIT0 1000001; OPEN control; ");
     assert_true(logged("is not saved"));
 }
 
@@ -511,9 +517,12 @@ certificates_are_none(void **state)
     boot(NULL);
     answers("GET", "/certificates", "", "200", "\r\n\r\n{}\r\n");
     answers("GET", "/certificates/a", "", "404", "Certificate doesn't exist.");
-    answers("PUT", "/certificates/a", "x", "500", "Failed to store certificate.");
+    answers("PUT", "/certificates/a", "x", "400", "there is no certificate in it");
+    answers("PUT", "/certificates/a?dry_run", "x", "400", "Invalid certificate.");
+    answers("PUT", "/certificates/a?replace=no", "x", "400", "must be true or false");
     answers("PUT", "/certificates/a/b", "x", "400", "Invalid certificate name.");
     answers("DELETE", "/certificates/a", "", "404", "Certificate doesn't exist.");
+    answers("DELETE", "/certificates", "", "400", "Invalid certificate name.");
     answers("POST", "/certificates", "", "405", "Invalid method.");
 }
 

@@ -126,6 +126,7 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
         break;
     case MSG_SAVE:
     case MSG_KEEP:
+    case MSG_REMOVE:
         peers_result(ch, m, MSG_DONE, 0, refused);
         break;
     case MSG_HISTORY_ASK:
@@ -164,6 +165,8 @@ peers_hear_main(struct channel *ch, struct message *m)
     case MSG_CLOSE:
         if (open->kind == OPEN_CONTROL)
             snprintf(noted, sizeof(noted), "OPEN control");
+        else if (open->kind == OPEN_CERTIFICATES)
+            snprintf(noted, sizeof(noted), "OPEN certificates");
         else
             snprintf(noted, sizeof(noted), "%s %s", msg_info[m->type].name, open->name);
         break;
