@@ -10,7 +10,6 @@
 #include "programs/broodctl.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +46,8 @@ static const struct command commands[] = {
     {"restart", "APPLICATION", 1, 1, true, ctl_restart, "give it new processes; none is cut off"},
     {"ps", "", 0, 0, true, ctl_ps, "the process tree with roles, states, ages, memory"},
     {"logs", "", 0, 0, false, ctl_logs, "the end of the error log"},
+    {"migrate", "SERVER FILE ...", 2, 64, true, ctl_migrate,
+     "the configuration of unit, uwsgi, gunicorn, php-fpm, fcgiwrap as brood's"},
     {"options", "[PATH]", 0, 1, true, ctl_options, "what can be configured there"},
 };
 
@@ -69,20 +70,6 @@ struct flag {
     enum ctl_exit (*take)(struct line *line, const char *value);
     const char *doc;
 };
-
-enum ctl_exit
-ctl_fail(enum ctl_exit code, const char *fmt, ...)
-{
-    va_list args;
-
-    fflush(stdout);
-    fputs("broodctl: ", stderr);
-    va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
-    va_end(args);
-    putc('\n', stderr);
-    return code;
-}
 
 /* A relative path of a socket becomes absolute: main's title has it so. */
 static enum ctl_exit
@@ -161,6 +148,15 @@ take_yes(struct line *line, br_unused const char *value)
 }
 
 static enum ctl_exit
+take_report(struct line *line, const char *value)
+{
+    line->ctl.report_json = strcmp(value, "json") == 0;
+    if (!line->ctl.report_json && strcmp(value, "text") != 0)
+        return ctl_fail(CTL_USAGE, "--report is text or json, not \"%s\"", value);
+    return CTL_OK;
+}
+
+static enum ctl_exit
 take_help(struct line *line, br_unused const char *value)
 {
     line->help = true;
@@ -185,6 +181,7 @@ static const struct flag flags[] = {
     {"--follow", "-f", NULL, "logs", false, take_follow, "and what comes"},
     {"--lines", "-n", "N", "logs", false, take_lines, "the last N lines; 100"},
     {"--log", NULL, "FILE", "logs", false, take_log, "this file, not that of the running brood"},
+    {"--report", NULL, "FORMAT", "migrate", false, take_report, "text or json, to standard error"},
     {"--help", "-h", NULL, NULL, false, take_help, "print this and exit"},
     {"--version", NULL, NULL, NULL, false, take_version, "print the version and exit"},
 };
@@ -195,7 +192,7 @@ print_help(void)
     puts("usage: broodctl [flag ...] COMMAND [word ...]\n"
          "       broodctl [flag ...] /PATH [METHOD] [< FILE]\n");
     for (size_t i = 0; i < array_len(commands); i++)
-        printf("  %-8s %-14s %s\n", commands[i].name, commands[i].words, commands[i].doc);
+        printf("  %-8s %-15s %s\n", commands[i].name, commands[i].words, commands[i].doc);
     puts("\nPATH is one of the control API, or, without a leading /, what is below /config.\n"
          "METHOD is GET, PUT, POST, DELETE, EDIT, or INSERT (before an array's first element).\n"
          "FILE - is standard input, and so is no FILE.\n");

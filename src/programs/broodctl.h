@@ -25,7 +25,8 @@ struct ctl {
     bool json;
     bool follow;
     bool dry_run;
-    bool yes; /* to everything that would be asked */
+    bool yes;         /* to everything that would be asked */
+    bool report_json; /* of a migration */
 };
 
 /*
@@ -50,6 +51,9 @@ ctl_command_fn ctl_ps;
 ctl_command_fn ctl_logs;
 /* broodctl_options.c */
 ctl_command_fn ctl_options;
+
+/* migrate.c */
+ctl_command_fn ctl_migrate;
 
 /* "broodctl: ..." on stderr; returns code. */
 enum ctl_exit ctl_fail(enum ctl_exit code, const char *fmt, ...) br_printf(2, 3);

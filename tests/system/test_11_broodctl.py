@@ -520,7 +520,7 @@ def test_options_come_from_the_table(ctl):
 @pytest.mark.parametrize("words, wanted", [
     (["res"], ["restart"]), (["ro"], ["rollback"]), (["get", "l"], ["listeners"]), (["get", "/"], ["/config", "/status", "/certificates", "/history"]),
     (["get", "/config/routes/b"], ["/config/routes/b%2Fc"]), (["delete", "routes/"], ["routes/a", "routes/b%2Fc"]),
-    (["logs", "--f"], ["--follow"]), (["/config", "D"], ["DELETE"]), (["ps", "--w"], []), (["put", "--dr"], ["--dry-run"]), (["/config", "I"], ["INSERT"]), (["rollback", ""], ["1"]),
+    (["logs", "--f"], ["--follow"]), (["/config", "D"], ["DELETE"]), (["ps", "--w"], []), (["put", "--dr"], ["--dry-run"]), (["/config", "I"], ["INSERT"]), (["rollback", ""], ["1"]), (["migrate", "u"], ["unit", "uwsgi"]), (["migrate", "--report", "j"], ["json"]),
 ])
 def test_completion_of_bash(ctl, words, wanted):
     line = ["broodctl", *ctl.flags, *words]
