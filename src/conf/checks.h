@@ -20,6 +20,7 @@ struct check {
     struct arena *arena; /* scratch, without a cap */
     const struct conf_modules *modules;
     struct conf_fault *fault;
+    struct conf_faults *faults;      /* NULL: the first fault ends it */
     const struct check_frame *at;    /* NULL: the root */
     struct slice language;           /* of the application that is being looked at */
     const struct json *app_object;   /* what is there under that name, or NULL */

@@ -183,18 +183,22 @@ enter(struct history *h, struct br_err *err)
     return 0;
 }
 
-/* conf.json, if the history does not end with it. */
+/*
+ * conf.json, if the history does not end with it.  One that has a second name is kept by that, and
+ * is a damaged one (conf_store_set_aside); what is no file of ours has nothing that could be kept.
+ */
 static int
 enter_current(const struct conf_store *store, struct history *h, struct br_err *err)
 {
     br_cleanup(fd_closep) int fd = -1;
-    uint32_t version;
-    int rc = conf_store_read(store, &fd, &version, err);
+    struct conf_kept kept;
+    struct stat st;
+    int rc;
 
-    if (rc == -ENOENT)
+    if (conf_store_read(store, &fd, &kept, NULL) < 0 || is_newest(h, fd))
         return 0;
-    if (rc < 0 || is_newest(h, fd))
-        return rc;
+    if (fstat(fd, &st) == 0 && st.st_nlink > 1)
+        return 0;
     rc = aside_copy(h->dir, ASIDE_NAME, fd, err);
     return rc < 0 ? rc : enter(h, err);
 }
@@ -251,9 +255,9 @@ static bool
 is_current(const struct conf_store *store, int saved)
 {
     br_cleanup(fd_closep) int current = -1;
-    uint32_t version;
+    struct conf_kept kept;
 
-    return conf_store_read(store, &current, &version, NULL) == 0 && same(saved, current);
+    return conf_store_read(store, &current, &kept, NULL) == 0 && same(saved, current);
 }
 
 int
@@ -312,7 +316,7 @@ conf_history_open(const struct conf_store *store, uint64_t number, int *ret_fd, 
 
     name_of(number, name);
     snprintf(path, sizeof path, DIR_NAME "/%s", name);
-    fd = openat(store->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = openat(store->dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT)
         return -ENOENT;
     if (fd < 0)

@@ -6,6 +6,45 @@
  */
 #include "conf/module.h"
 
+#include <errno.h>
+
+#include "conf/json.h"
+
+static struct slice
+text_of(const struct json *object, struct slice name)
+{
+    const struct json *value = json_get(object, name);
+
+    return value != NULL && value->type == JSON_STRING ? value->text : SLICE_NONE;
+}
+
+int
+module_list_parse(struct arena *a, struct slice text, struct conf_modules *ret_modules,
+                  struct br_err *err)
+{
+    struct conf_module *list;
+    struct json *array;
+    size_t offset, n = 0;
+    int rc = json_parse(a, text, &array, &offset, err);
+
+    if (rc < 0)
+        return rc;
+    if (array->type != JSON_ARRAY)
+        return br_fail(err, -EBADMSG, "not an array");
+    list = arena_array(a, struct conf_module, array->n + 1);
+    json_foreach(entry, array)
+    {
+        struct conf_module module = {.type = text_of(entry, SLICE("type")),
+                                     .version = text_of(entry, SLICE("version")),
+                                     .path = text_of(entry, SLICE("path"))};
+
+        if (module.type.n > 0 && module.path.n > 0)
+            list[n++] = module;
+    }
+    *ret_modules = (struct conf_modules){list, n};
+    return 0;
+}
+
 static bool
 is_digit(char c)
 {

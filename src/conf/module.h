@@ -4,7 +4,8 @@
 #ifndef CONF_MODULE_H
 #define CONF_MODULE_H
 
-#include "base/slice.h"
+#include "base/arena.h"
+#include "base/err.h"
 
 struct conf_module {
     struct slice type;    /* "python" */
@@ -16,6 +17,13 @@ struct conf_modules {
     const struct conf_module *list;
     size_t n;
 };
+
+/*
+ * The list as discovery reports it, [{"type": "python", "version": "3.11", "path": "..."}, ...];
+ * what has no type or no path is left out.  Lives in the arena.  0, or as json_parse.
+ */
+int module_list_parse(struct arena *a, struct slice text, struct conf_modules *ret_modules,
+                      struct br_err *err);
 
 /*
  * module_type_split - "python 3.11", "python3", "python" to language and version; the version

@@ -51,6 +51,24 @@ conf_fault_set(struct conf_fault *fault, int rc, uint32_t offset, const char *pa
     return br_fail(&fault->err, rc, "%s", text);
 }
 
+void
+conf_faults_add(struct conf_faults *faults, const struct conf_fault *fault)
+{
+    faults->n++;
+    faults->on_fault(faults, fault);
+}
+
+/* A fault ends the walk, unless all of them are wanted. */
+static int
+go_on(struct check *c, int rc)
+{
+    if (rc == 0 || c->faults == NULL)
+        return rc;
+    conf_faults_add(c->faults, c->fault);
+    br_err_clear(&c->fault->err);
+    return 0;
+}
+
 static unsigned
 types_of(const struct json *value)
 {
@@ -183,6 +201,7 @@ check_elements(struct check *c, const struct option *row, const struct json *arr
         else if (element->type != JSON_STRING)
             rc = check_refuse(c, element, "The value of %s must be a string, but is %s.",
                               check_subject(c), json_type_name(element));
+        rc = go_on(c, rc);
         if (rc < 0)
             break;
         frame.index++;
@@ -211,6 +230,7 @@ check_members(struct check *c, const struct option *opt, const struct json *obje
     {
         frame.name = member->name;
         rc = opt->named_arrays ? check_named_array(c, opt, member) : check_member(c, opt, member);
+        rc = go_on(c, rc);
         if (rc < 0)
             break;
     }
@@ -267,11 +287,11 @@ check_one_of(struct check *c, const struct option *opt, const struct json *objec
 static int
 check_beside(struct check *c, const struct option *opt, const struct json *object)
 {
-    int rc = check_one_of(c, option_model(opt), object);
+    int rc = go_on(c, check_one_of(c, option_model(opt), object));
 
     for (const struct option *o = NULL; rc == 0 && (o = option_next_child(opt, o)) != NULL;) {
         if (option_is_of(o, c->language))
-            rc = check_company(c, o, object);
+            rc = go_on(c, check_company(c, o, object));
     }
     return rc;
 }
@@ -291,6 +311,7 @@ check_objects(struct check *c, const struct option *opt, const struct json *arra
                               check_subject(c), json_type_name(element));
         else
             rc = check_members(c, opt, element);
+        rc = go_on(c, rc);
         if (rc < 0)
             break;
         frame.index++;
@@ -350,27 +371,42 @@ collect_names(const struct json *object, struct map *names)
     json_foreach(member, object) map_add(names, member->name, member);
 }
 
+static int
+check_all(struct check *c, const struct json *conf)
+{
+    int rc;
+
+    br_err_clear(&c->fault->err);
+    map_init(&c->apps);
+    map_init(&c->routes);
+    c->app_object = json_get(conf, SLICE("applications"));
+    c->route_object = json_get(conf, SLICE("routes"));
+    collect_names(c->app_object, &c->apps);
+    collect_names(c->route_object, &c->routes);
+    c->route_array = c->route_object != NULL && c->route_object->type == JSON_ARRAY;
+    rc = go_on(c, check_value(c, option_find(""), conf));
+    map_done(&c->apps);
+    map_done(&c->routes);
+    return rc;
+}
+
 int
 validate(struct arena *a, const struct json *conf, const struct conf_modules *modules,
          struct conf_fault *fault)
 {
-    struct check c = {
-        .arena = a,
-        .modules = modules,
-        .fault = fault,
-        .app_object = json_get(conf, SLICE("applications")),
-        .route_object = json_get(conf, SLICE("routes")),
-    };
-    int rc;
+    struct check c = {.arena = a, .modules = modules, .fault = fault};
 
-    br_err_clear(&fault->err);
-    map_init(&c.apps);
-    map_init(&c.routes);
-    collect_names(c.app_object, &c.apps);
-    collect_names(c.route_object, &c.routes);
-    c.route_array = c.route_object != NULL && c.route_object->type == JSON_ARRAY;
-    rc = check_value(&c, option_find(""), conf);
-    map_done(&c.apps);
-    map_done(&c.routes);
-    return rc;
+    return check_all(&c, conf);
+}
+
+int
+validate_all(struct arena *a, const struct json *conf, const struct conf_modules *modules,
+             struct conf_faults *faults)
+{
+    struct conf_fault fault = {.offset = JSON_NOWHERE};
+    struct check c = {.arena = a, .modules = modules, .fault = &fault, .faults = faults};
+    unsigned before = faults->n;
+
+    check_all(&c, conf);
+    return faults->n > before ? -EBADMSG : 0;
 }

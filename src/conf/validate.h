@@ -1,6 +1,6 @@
 /*
  * validate.h - is this tree a configuration?  First the option table, then the references between
- * parts.  The first fault, in the order of the text, is reported.
+ * parts.  Either the first fault, in the order of the text, is reported, or each of them.
  */
 #ifndef CONF_VALIDATE_H
 #define CONF_VALIDATE_H
@@ -29,6 +29,22 @@ struct conf_fault {
  */
 int validate(struct arena *a, const struct json *conf, const struct conf_modules *modules,
              struct conf_fault *fault);
+
+/* Who hears of each fault; the struct lives for the call only. */
+struct conf_faults {
+    void (*on_fault)(struct conf_faults *faults, const struct conf_fault *fault);
+    unsigned n; /* so many so far */
+};
+
+/* One more. */
+void conf_faults_add(struct conf_faults *faults, const struct conf_fault *fault);
+
+/*
+ * validate_all - the same, but the walk goes on behind a fault: what stands inside of a value that
+ * has the wrong type is all that is not looked at.  0, or -EBADMSG when there was any.
+ */
+int validate_all(struct arena *a, const struct json *conf, const struct conf_modules *modules,
+                 struct conf_faults *faults);
 
 /*
  * conf_fault_set - note a fault; also for what only applying can find out.

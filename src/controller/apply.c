@@ -182,11 +182,11 @@ is_start(const struct plan_step *step)
 static void
 cannot_save(struct apply *a)
 {
-    if (a->current->adopted == NULL) {
+    if (!a->current->serve_unsaved) {
         fail(a);
         return;
     }
-    br_log(LOG_ALERT, "what runs is not saved: %s", a->fault.err.text);
+    br_log(LOG_ALERT, "what is going to be live is not saved: %s", a->fault.err.text);
     br_err_clear(&a->fault.err);
     a->current->keep = false;
 }

@@ -53,9 +53,10 @@ struct change {
     bool dry_run;            /* validate and plan it, nothing else */
     struct plan plan;        /* of a dry run; to be looked at until `over` returns */
     bool leave_open;         /* if it fails, close no listener: it comes again */
+    bool serve_unsaved;      /* a disk that cannot take the text is no reason to stop */
     /*
      * It describes what an earlier controller left running: the launch of each application by name.
-     * Those that main still has go on, and a disk that cannot take the text is no reason to stop.
+     * Those that main still has go on.
      */
     const struct json *adopted;
     enum change_state state;

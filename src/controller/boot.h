@@ -1,6 +1,6 @@
 /*
- * boot.h - the first configuration of a controller: what runs, else the stored one, else the
- * default.
+ * boot.h - the first configuration of a controller: what runs, else the one in the file of
+ * --config or the stored one, else an earlier one, else the default.
  */
 #ifndef CONTROLLER_BOOT_H
 #define CONTROLLER_BOOT_H

@@ -10,8 +10,11 @@
 #include "controller/certs.h"
 #include "event/listener.h"
 #include "http/h1_conn.h"
+#include "ipc/messages.h"
 
 struct boot;
+struct load;
+struct search;
 
 struct controller {
     struct task *task;
@@ -41,7 +44,11 @@ struct controller {
     size_t running_n;
     char *stored; /* text, or NULL: nothing was kept */
     size_t stored_n;
-    struct boot *booting; /* one that waits to be tried again, or NULL */
+    struct msg_stored kept;   /* what main says of it */
+    bool aside;               /* a damaged one has another name now: its own is free */
+    struct boot *booting;     /* one that waits to be tried again, or NULL */
+    struct load *loading;     /* boot_source.c: the file of --config, or NULL */
+    struct search *searching; /* boot_history.c, or NULL */
     void (*on_booted)(struct controller *c);
 };
 

@@ -131,42 +131,6 @@ boot_when_told(struct controller *c)
         certs_load(&c->certs, on_certs_loaded, c);
 }
 
-static struct slice
-text_of(const struct json *object, struct slice name)
-{
-    const struct json *value = json_get(object, name);
-
-    return value != NULL && value->type == JSON_STRING ? value->text : SLICE_NONE;
-}
-
-/* [{"type": "python", "version": "3.11", "path": "/…/python.so"}, …] */
-static int
-read_modules(struct controller *c, const char *text, size_t n, struct br_err *err)
-{
-    struct arena *a = &c->modules_arena;
-    struct conf_module *list;
-    struct json *array;
-    size_t offset;
-    int rc = json_parse(a, slice_make(text, n), &array, &offset, err);
-
-    if (rc < 0)
-        return rc;
-    if (array->type != JSON_ARRAY)
-        return br_fail(err, -EBADMSG, "not an array");
-    list = arena_array(a, struct conf_module, array->n + 1);
-    c->modules = (struct conf_modules){list, 0};
-    json_foreach(entry, array)
-    {
-        struct conf_module module = {.type = text_of(entry, SLICE("type")),
-                                     .version = text_of(entry, SLICE("version")),
-                                     .path = text_of(entry, SLICE("path"))};
-
-        if (module.type.n > 0 && module.path.n > 0)
-            list[c->modules.n++] = module;
-    }
-    return 0;
-}
-
 static void
 on_modules(struct task *task, struct channel *ch br_unused, struct message *m)
 {
@@ -180,7 +144,7 @@ on_modules(struct task *task, struct channel *ch br_unused, struct message *m)
         return; /* applications hold pointers into the list: it is fixed for our life */
     rc = fd_read_file(m->fds[0], MODULES_BYTES_MAX, &text, &n);
     if (rc == 0) {
-        rc = read_modules(c, text, n, &err);
+        rc = module_list_parse(&c->modules_arena, slice_make(text, n), &c->modules, &err);
         free(text);
     } else {
         br_fail(&err, rc, "cannot read it");
@@ -207,6 +171,8 @@ on_stored(struct task *task, struct channel *ch br_unused, struct message *m)
     free(c->stored);
     c->stored = text;
     c->stored_n = n;
+    c->kept = *stored;
+    c->kept.rc = rc;
     if (!c->has_stored) {
         c->has_stored = true;
         boot_when_told(c);

@@ -105,21 +105,30 @@ tell(struct task *task, const struct buf *json, struct br_err *err)
     return rc < 0 ? br_fail(err, rc, "cannot tell main") : 0;
 }
 
-int
-discovery_setup(struct task *task, br_unused struct process *process, struct br_err *err)
+void
+discovery_report(const char *modules_dir, struct buf *ret_json)
 {
-    struct report r = {.modules_dir = task->settings->modules_dir};
+    struct report r = {.modules_dir = modules_dir};
     struct br_err why = BR_ERR_NONE;
-    int rc;
 
-    alarm(PATIENCE_S);
     buf_init(&r.json, REPORT_MAX);
     buf_putc(&r.json, '[');
     if (module_each(r.modules_dir, describe, &r, &why) < 0)
         br_log(LOG_ERROR, "there are no languages: %s", why.text);
     buf_putc(&r.json, ']');
-    rc = tell(task, &r.json, err);
-    buf_done(&r.json);
+    *ret_json = r.json;
+}
+
+int
+discovery_setup(struct task *task, br_unused struct process *process, struct br_err *err)
+{
+    struct buf json;
+    int rc;
+
+    alarm(PATIENCE_S);
+    discovery_report(task->settings->modules_dir, &json);
+    rc = tell(task, &json, err);
+    buf_done(&json);
     alarm(0);
     return rc;
 }

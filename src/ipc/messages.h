@@ -65,8 +65,9 @@ struct msg_lane {
 };
 
 struct msg_stored {
-    int32_t rc; /* 0, or why what was kept cannot be read */
-    uint32_t version;
+    int32_t rc;       /* 0, or why what was kept cannot be read */
+    uint32_t version; /* of the program that kept it, 0: nobody said */
+    uint32_t unit;    /* that program was NGINX Unit */
 };
 
 struct msg_conf {
@@ -86,6 +87,7 @@ enum open_kind {
     OPEN_CONF,         /* SAVE, KEEP: the configuration */
     OPEN_CERTIFICATES, /* the names of all bundles, each with a NUL behind it */
     OPEN_CERTIFICATE,  /* name: of a bundle; also SAVE, REMOVE */
+    OPEN_INCLUDE,      /* name: pattern of the file of --config; what conf/conf_include.h reads */
     OPEN_KINDS,
 };
 

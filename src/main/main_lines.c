@@ -107,7 +107,7 @@ tell_kept(struct main *m, struct process *p, enum msg_type type, const void *pay
 
 /* The descriptor of what is kept, or -errno; -ENOENT: nothing. */
 static int
-stored_fd(struct main *m, uint32_t *ret_version)
+stored_fd(struct main *m, struct conf_kept *ret_kept)
 {
     const char *path = m->task.settings->config_path;
     struct br_err err = BR_ERR_NONE;
@@ -118,7 +118,7 @@ stored_fd(struct main *m, uint32_t *ret_version)
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         rc = fd < 0 ? br_fail(&err, -errno, "cannot open \"%s\"", path) : 0;
     } else if (m->store.dir >= 0) {
-        rc = conf_store_read(&m->store, &fd, ret_version, &err);
+        rc = conf_store_read(&m->store, &fd, ret_kept, &err);
     } else {
         rc = -ENOENT;
     }
@@ -131,11 +131,16 @@ static void
 tell_stored(struct main *m, struct process *p)
 {
     struct msg_stored stored = {0};
+    struct conf_kept kept = {0};
     int fd;
 
     if (!message_may(MSG_CONF_STORED, ROLE_MAIN, p->role->id))
         return;
-    fd = stored_fd(m, &stored.version);
+    fd = stored_fd(m, &kept);
+    if (kept.was_open)
+        br_log(LOG_WARN, "the stored configuration could be read by others; now it cannot");
+    stored.version = kept.version;
+    stored.unit = kept.unit;
     if (fd < 0 && (fd != -ENOENT || m->task.settings->config_path != NULL))
         stored.rc = fd;
     main_tell(m, p, MSG_CONF_STORED, &stored, &fd, fd >= 0 ? 1 : 0);

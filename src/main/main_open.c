@@ -27,6 +27,7 @@
 #include "event/listener.h"
 #include "conf/cert_store.h"
 #include "conf/conf_history.h"
+#include "conf/conf_include.h"
 #include "main/main_certs.h"
 #include "main/main_control.h"
 #include "main/main_history.h"
@@ -196,6 +197,15 @@ give_control(struct main *m, pid_t controller, int *ret_fd, struct br_err *err)
     return rc;
 }
 
+/* The files beside that of --config, for who parses them. */
+static int
+include(const struct settings *settings, const char *pattern, int *ret_fd, struct br_err *err)
+{
+    if (settings->config_path == NULL)
+        return br_fail(err, -EINVAL, "there is no configuration file");
+    return conf_include_read(settings->config_path, pattern, ret_fd, err);
+}
+
 /* Who may close decides what is open, and needs no copy of it. */
 static int
 serve(struct main *m, const struct channel *ch, const struct msg_open *order, int *ret_fd,
@@ -218,6 +228,10 @@ serve(struct main *m, const struct channel *ch, const struct msg_open *order, in
         if (decides)
             return main_certs_open(&m->store, order, ret_fd, err);
         return br_fail(err, -EACCES, "certificates are the controller's");
+    case OPEN_INCLUDE:
+        if (decides)
+            return include(m->task.settings, order->name, ret_fd, err);
+        return br_fail(err, -EACCES, "the configuration is the controller's");
     default:
         return br_fail(err, -EINVAL, "there is nothing of kind %u to open", order->kind);
     }
@@ -283,11 +297,14 @@ done(struct channel *ch, const struct message *msg, int rc, const struct br_err 
     dispatch_reply(ch, msg, MSG_DONE, &r, NULL, 0);
 }
 
-/* A disk that has no room for both gets back what the first took. */
+/* A disk that has no room for all gets back what the first took. */
 static int
 save_history(struct main *m, int fd, struct br_err *err)
 {
-    int rc = conf_history_save(&m->store, fd, err);
+    int rc = conf_store_save_foreign(&m->store, err);
+
+    if (rc == 0)
+        rc = conf_history_save(&m->store, fd, err);
 
     if (rc < 0)
         conf_store_drop(&m->store, NULL);
@@ -318,6 +335,19 @@ main_on_save(struct task *task, struct channel *ch, struct message *msg)
     else if (rc == 0)
         rc = save_conf(m, msg->fds[0], &err);
     INJECT(main, saved);
+    done(ch, msg, rc, &err);
+}
+
+/* The controller could not make sense of it. */
+void
+main_on_set_aside(struct task *task, struct channel *ch, struct message *msg)
+{
+    struct main *m = main_of(task);
+    struct br_err err = BR_ERR_NONE;
+    int rc = check_store(m, msg->payload, &err);
+
+    if (rc == 0)
+        rc = conf_store_set_aside(&m->store, &err);
     done(ch, msg, rc, &err);
 }
 

@@ -11,6 +11,7 @@
 void main_on_open(struct task *task, struct channel *ch, struct message *msg);
 void main_on_close(struct task *task, struct channel *ch, struct message *msg);
 void main_on_save(struct task *task, struct channel *ch, struct message *msg);
+void main_on_set_aside(struct task *task, struct channel *ch, struct message *msg);
 void main_on_keep(struct task *task, struct channel *ch, struct message *msg);
 void main_on_remove(struct task *task, struct channel *ch, struct message *msg);
 

@@ -179,6 +179,7 @@ const struct msg_handler main_messages[] = {
     {MSG_SAVE, main_on_save},
     {MSG_KEEP, main_on_keep},
     {MSG_REMOVE, main_on_remove},
+    {MSG_SET_ASIDE, main_on_set_aside},
     {MSG_HISTORY_ASK, main_on_history_ask},
     {MSG_CONF_RUNNING, on_running},
     {MSG_STATUS_ASK, on_status_ask},
@@ -287,9 +288,12 @@ main_open_all(struct main *m, struct br_err *err)
     if (m->task.settings->state_dir == NULL)
         return 0;
     rc = conf_store_open(&m->store, m->task.settings->state_dir, err);
-    if (rc == 0)
+    if (rc > 0)
+        br_log(LOG_WARN, "state directory \"%s\" was open to other users",
+               m->task.settings->state_dir);
+    if (rc >= 0)
         main_history_mend(m);
-    return rc;
+    return br_min(rc, 0);
 }
 
 static void

@@ -18,6 +18,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "conf/module.h"
+#include "discovery/discovery_role.h"
 #include "main/main_control.h"
 #include "main/main_role.h"
 #include "process/creds.h"
@@ -166,6 +168,40 @@ refuse(const struct arguments *args, const struct br_err *err)
     return 1;
 }
 
+/* The languages of this machine, as a daemon would find them. */
+struct languages {
+    const char *modules_dir;
+    struct arena arena;
+    struct conf_modules modules;
+};
+
+static const struct conf_modules *
+find_languages(void *arg)
+{
+    struct languages *l = arg;
+    struct br_err err = BR_ERR_NONE;
+    struct buf list;
+
+    discovery_report(l->modules_dir, &list);
+    if (module_list_parse(&l->arena, buf_slice(&list), &l->modules, &err) < 0)
+        br_log(LOG_ERROR, "list of language modules: %s", err.text);
+    buf_done(&list);
+    return &l->modules;
+}
+
+static int
+check(const struct arguments *args)
+{
+    struct languages l = {.modules_dir = args->settings.modules_dir};
+    int rc;
+
+    log_set_level(LOG_ERROR);
+    arena_init(&l.arena, 0);
+    rc = check_config(args->check_path, find_languages, &l, CHECK_FILE);
+    arena_done(&l.arena);
+    return rc;
+}
+
 static int
 act(struct arguments *args, const char *program, struct br_err *err)
 {
@@ -179,7 +215,7 @@ act(struct arguments *args, const char *program, struct br_err *err)
         arguments_version();
         return 0;
     case ACTION_CHECK:
-        return check_config(args->check_path);
+        return check(args);
     }
     return 0;
 }

@@ -86,7 +86,7 @@ ctl_apply(struct ctl *ctl, br_unused int n, char **words)
 enum ctl_exit
 ctl_check(br_unused struct ctl *ctl, br_unused int n, char **words)
 {
-    return check_config(words[0]) == 0 ? CTL_OK : CTL_REFUSED;
+    return check_config(words[0], NULL, NULL, CHECK_BODY) == 0 ? CTL_OK : CTL_REFUSED;
 }
 
 enum ctl_exit

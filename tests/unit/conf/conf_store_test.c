@@ -52,17 +52,20 @@ save(struct place *p, const char *text)
     return conf_store_save(&p->store, fd, NULL);
 }
 
-/* What is stored, or NULL. */
+/* What is stored, or NULL; of brood. */
 static char *
 stored(struct place *p, uint32_t *ret_version)
 {
     br_cleanup(fd_closep) int fd = -1;
+    struct conf_kept kept;
     char *text = NULL;
     size_t n;
 
     *ret_version = 0;
-    if (conf_store_read(&p->store, &fd, ret_version, NULL) < 0)
+    if (conf_store_read(&p->store, &fd, &kept, NULL) < 0)
         return NULL;
+    *ret_version = kept.version;
+    assert_false(kept.unit);
     assert_int_equal(fd_read_file(fd, 1 << 20, &text, &n), 0);
     return text;
 }
@@ -84,10 +87,10 @@ nothing_is_stored_at_first(void **state)
 {
     struct place *p = *state;
     struct br_err err = BR_ERR_NONE;
-    uint32_t version;
+    struct conf_kept kept;
     int fd = -1;
 
-    assert_int_equal(conf_store_read(&p->store, &fd, &version, &err), -ENOENT);
+    assert_int_equal(conf_store_read(&p->store, &fd, &kept, &err), -ENOENT);
     assert_int_equal(fd, -1);
     assert_string_equal(err.text, "");
 }
@@ -163,8 +166,8 @@ an_odd_version_counts_as_none(void **state)
     static const struct {
         const char *text;
         uint32_t version;
-    } cases[] = {{"13500\n", 13500}, {"13500", 13500}, {"", 0},           {"x\n", 0},
-                 {"-1", 0},          {"1 2", 0},       {"99999999999", 0}};
+    } cases[] = {{"9999\n", 9999}, {"9999", 9999}, {"13500\nbrood\n", 13500}, {"", 0}, {"x\n", 0},
+                 {"-1", 0},        {"1 2", 0},     {"99999999999", 0}};
     struct place *p = *state;
 
     write_file(p, "conf.json", "{}");

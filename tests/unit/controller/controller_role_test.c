@@ -182,11 +182,33 @@ a_stored_configuration_is_applied_but_not_saved_again(void **state)
 }
 
 static void
-a_damaged_one_is_reported_and_the_default_is_served(void **state)
+a_damaged_one_is_kept_aside_and_an_earlier_one_is_served_and_saved(void **state)
 {
     (void)state;
     boot("{\"listeners\":\n x}");
-    assert_true(logged("[alert]"));
+    assert_string_equal(peers.story, "STATUS_ASK; SET_ASIDE; HISTORY_ASK; HISTORY_ASK; SAVE; "
+                                     "PREPARE0 2; COMMIT0 2; KEEP; OPEN control; ");
+    assert_true(logged("brood serves what was kept as history/7.json"));
+    answers("GET", "/config/routes", "", "200", "[]\r\n");
+}
+
+static void
+one_that_is_not_valid_stays_and_an_earlier_one_is_served(void **state)
+{
+    (void)state;
+    boot("{\"listners\":{},\"rutes\":[]}");
+    assert_string_equal(peers.story, "STATUS_ASK; HISTORY_ASK; HISTORY_ASK; PREPARE0 2; COMMIT0 2; "
+                                     "OPEN control; ");
+    assert_true(logged("conf.json:1:16: /rutes: "));
+}
+
+static void
+a_damaged_one_without_history_is_reported_and_the_default_is_served(void **state)
+{
+    (void)state;
+    peers.refuse = "HISTORY_ASK";
+    boot("{\"listeners\":\n x}");
+    assert_true(logged("conf.json:2:2: "));
     answers("GET", "/config/listeners", "", "200", "{}\r\n");
 }
 
@@ -534,7 +556,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         A_TEST(a_fresh_one_has_the_default_configuration),
         A_TEST(a_stored_configuration_is_applied_but_not_saved_again),
-        A_TEST(a_damaged_one_is_reported_and_the_default_is_served),
+        A_TEST(a_damaged_one_is_kept_aside_and_an_earlier_one_is_served_and_saved),
+        A_TEST(one_that_is_not_valid_stays_and_an_earlier_one_is_served),
+        A_TEST(a_damaged_one_without_history_is_reported_and_the_default_is_served),
         A_TEST(one_that_cannot_be_applied_is_reported_and_the_default_is_served),
         A_TEST(what_another_controller_left_running_goes_on),
         A_TEST(a_launch_that_is_gone_is_started_anew),

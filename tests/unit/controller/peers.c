@@ -127,6 +127,7 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
     case MSG_SAVE:
     case MSG_KEEP:
     case MSG_REMOVE:
+    case MSG_SET_ASIDE:
         peers_result(ch, m, MSG_DONE, 0, refused);
         break;
     case MSG_HISTORY_ASK:
