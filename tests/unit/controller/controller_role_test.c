@@ -186,8 +186,9 @@ a_damaged_one_is_kept_aside_and_an_earlier_one_is_served_and_saved(void **state)
 {
     (void)state;
     boot("{\"listeners\":\n x}");
-    assert_string_equal(peers.story, "STATUS_ASK; SET_ASIDE; HISTORY_ASK; HISTORY_ASK; SAVE; "
-                                     "PREPARE0 2; COMMIT0 2; KEEP; OPEN control; ");
+    assert_string_equal(peers.story,
+                        "OPEN certificates; STATUS_ASK; SET_ASIDE; HISTORY_ASK; HISTORY_ASK; SAVE; "
+                        "PREPARE0 2; COMMIT0 2; KEEP; OPEN control; ");
     assert_true(logged("brood serves what was kept as history/7.json"));
     answers("GET", "/config/routes", "", "200", "[]\r\n");
 }
@@ -197,8 +198,10 @@ one_that_is_not_valid_stays_and_an_earlier_one_is_served(void **state)
 {
     (void)state;
     boot("{\"listners\":{},\"rutes\":[]}");
-    assert_string_equal(peers.story, "STATUS_ASK; HISTORY_ASK; HISTORY_ASK; PREPARE0 2; COMMIT0 2; "
-                                     "OPEN control; ");
+    assert_string_equal(
+        peers.story,
+        "OPEN certificates; STATUS_ASK; HISTORY_ASK; HISTORY_ASK; PREPARE0 2; COMMIT0 2; "
+        "OPEN control; ");
     assert_true(logged("conf.json:1:16: /rutes: "));
 }
 
