@@ -1,0 +1,325 @@
+# Proc::Prefork::Interp - pay a Perl script's start-up once: the script's side of prefork-interp.
+#
+#   setup: script initialises --prefork_initialisation_complete--> forks twice, exits
+#     `-- child of a child: the interpreter that stays; its parent executes brood-interp, the server
+#   server --F--> interpreter forks an executor --request--> it returns from the function above
+#   server --R--> interpreter reaps one
+#
+# The protocol between server and interpreter: docs/interp.md.  Pure Perl, without any module until there is
+# something to serve, so that a script which runs by itself pays for nothing.
+package Proc::Prefork::Interp;
+
+use strict;
+use warnings;
+
+our $VERSION = '0.1.0';
+our @EXPORT = qw(prefork_initialisation_complete prefork_autoreload_also_check);
+
+# Taken out of the environment at once: a program started during initialisation must not take it for its own.
+my $variable = delete $ENV{PREFORK_INTERP};
+my $script = $0;
+my @also_check;
+my $quick;
+
+sub import {
+    my $to = caller;
+    no strict 'refs';
+    *{"${to}::$_"} = \&$_ for @EXPORT;
+}
+
+sub prefork_autoreload_also_check { push @also_check, @_; return }
+
+my %defaults = (
+    max_servers => 4, idle_timeout => 1_000_000, autoreload_inc => 1, autoreload_extra => [], max_errors => 100,
+    log_facility => 'LOG_USER',
+    spare => 1, quick_exit => 0, warmup => undef, max_calls => 0, int_grace => 5, term_grace => 5,
+);
+
+sub prefork_initialisation_complete {
+    my %o = (%defaults, @_);
+    for (keys %o) { die "prefork_initialisation_complete: unknown option '$_'\n" unless exists $defaults{$_} }
+    return unless defined $variable;
+    my $given = parse_variable();
+    my $server = server_program($given);
+    require POSIX;
+    require Socket;
+    learn_machine();
+    refuse_threads();
+    socketpair(my $mine, my $theirs, Socket::AF_UNIX(), Socket::SOCK_SEQPACKET(), 0)
+        or die "prefork_initialisation_complete: socketpair: $!\n";
+    detach($given, $server, $mine, $theirs);
+    say_hello($mine, $given, \%o);
+    $o{warmup}->() if $o{warmup};
+    serve(fileno $mine, \%o);    # returns in executors only
+    close $mine;
+    return;
+}
+
+# ---- what the wrapper said
+
+my $given_at_load = defined $variable ? eval { parse_variable() } : undef;
+set_cloexec($_, 1) for $given_at_load ? @{$given_at_load->{fds}} : ();
+
+sub parse_variable {
+    $variable =~ m{^v1,(\d+\.\d+)(,[^ ]*)? (\d+),(\d+),(\d+),(\d+)(?:,[^ ]*)?(?: (.*))?$}s
+        or die "prefork_initialisation_complete: environment variable PREFORK_INTERP is malformed\n";
+    my ($start, $marks, @fds, $more) = ($1, $2 // '', $3, $4, $5, $6);
+    $more = $7 // '';
+    return {
+        start => $start, mark => scalar($marks =~ /,brood1(?:,|$)/), fds => [@fds[0 .. 3]],
+        server => $more =~ /^server=(.*)$/s ? $1 : '',
+    };
+}
+
+# From our wrapper, from the environment, or where we were installed.
+sub server_program {
+    my ($given) = @_;
+    my @places = grep { defined && length } $given->{server}, $ENV{BROOD_INTERP};
+    if (__FILE__ =~ m{^(.*/)share/brood/}) { push @places, "$1libexec/brood/brood-interp" }
+    for (@places) { return $_ if -x }
+    die "prefork_initialisation_complete: cannot find the server program brood-interp (looked at: @places)\n";
+}
+
+sub set_cloexec {
+    my ($fd, $on) = @_;
+    open my $h, '<&=', $fd or return;
+    fcntl $h, 2, $on;    # F_SETFD
+    # The handle must not close what is not its own.
+    push @Proc::Prefork::Interp::kept, $h;
+}
+
+# ---- system calls that Perl has no name for
+
+my ($recvmsg, $pointer, $header);
+
+sub learn_machine {
+    my %number = (
+        x86_64 => 47, aarch64 => 212, riscv64 => 212, loongarch64 => 212, i386 => 372, i486 => 372, i586 => 372,
+        i686 => 372, arm => 297, armv7l => 297, powerpc64le => 342, ppc64le => 342, s390x => 372,
+    );
+    require Config;
+    my ($machine) = $Config::Config{archname} =~ /^([^-]+)/;
+    $recvmsg = $number{$machine} // eval { require 'sys/syscall.ph'; SYS_recvmsg() }
+        // die "prefork_initialisation_complete: the number of recvmsg(2) on $machine is not known\n";
+    $pointer = length(pack 'P', '') == 8 ? 'Q' : 'L';
+    $header = length pack "${pointer}ll", 0, 0, 0;
+}
+
+# recvmsg(2): (bytes, descriptors...); an empty list at the end of the connection.
+sub receive {
+    my ($fd, $most) = @_;
+    my $text = "\0" x $most;
+    my $control = "\0" x ($header + 4 * 64);
+    my $address = sub { unpack $pointer, pack 'P', $_[0] };
+    my $iov = pack "$pointer$pointer", $address->($text), $most;
+    my $message = pack "${pointer}L x![$pointer] $pointer$pointer$pointer$pointer L x![$pointer]", 0, 0,
+        $address->($iov), 1, $address->($control), length $control, 0;
+    my $n;
+    do { $n = syscall $recvmsg, $fd, $message, 0x40000000 } while $n < 0 && $!{EINTR};    # MSG_CMSG_CLOEXEC
+    return if $n <= 0;
+    my $offset = length pack "${pointer}L x![$pointer] $pointer$pointer$pointer", (0) x 5;
+    my $length = unpack "x$offset $pointer", $message;
+    my @fds = $length > $header ? unpack 'l*', substr $control, $header, unpack($pointer, $control) - $header : ();
+    return (substr($text, 0, $n), @fds);
+}
+
+sub refuse_threads {
+    opendir my $d, '/proc/self/task' or return;
+    my $n = grep { !/^\./ } readdir $d;
+    die "prefork_initialisation_complete: $n threads run, which a fork would lose\n" if $n > 1;
+}
+
+# ---- the server
+
+# Returns in the interpreter that stays.
+sub detach {
+    my ($given, $server, $mine, $theirs) = @_;
+    my $fork = sub { fork // die "prefork_initialisation_complete: fork: $!\n" };
+    { no warnings 'exec'; exec {''} '' }    # flushes every handle, which fork would double; see perlfunc
+    POSIX::_exit(0) if $fork->();
+    POSIX::setsid();
+    if ($fork->()) {
+        my $fd = fileno $theirs;
+        fcntl $theirs, 2, 0;
+        set_cloexec($_, 0) for @{$given->{fds}};
+        exec {$server} 'brood-interp', 'serve', $fd, $script
+            or warn "prefork_initialisation_complete: $server: $!\n";
+        POSIX::_exit(127);
+    }
+    close $theirs;
+    POSIX::close($_) for @{$given->{fds}};
+    @Proc::Prefork::Interp::kept = ();
+    return;
+}
+
+sub say_hello {
+    my ($line, $given, $o) = @_;
+    my ($listen, $call, $watchi, $watche) = @{$given->{fds}};
+    my @files = ($script, @also_check, @{$o->{autoreload_extra}});
+    push @files, grep { defined && !ref } values %INC if $o->{autoreload_inc};
+    my $text = join '', map {"$_\0"} (
+        "listen=$listen", "call=$call", "watchi=$watchi", "watche=$watche", "start=$given->{start}", "pid=$$",
+        "script=$script", 'feat=cwd', ($given->{mark} ? 'mark=brood1' : ()),
+        (map {"word=$_"} words_before_arguments()), (map {"file=$_"} @files),
+        (map {"$_=$o->{$_}"}
+            qw(max_servers idle_timeout max_errors log_facility spare max_calls int_grace term_grace)),
+    );
+    $text = pack('N', length $text) . $text;
+    for (my $at = 0; $at < length $text; $at += 32768) { syswrite $line, substr $text, $at, 32768 }
+    return;
+}
+
+# Of setup's own command line, up to and with the script.
+sub words_before_arguments {
+    open my $f, '<', '/proc/self/cmdline' or return;
+    local $/ = "\0";
+    my @words = <$f>;
+    chomp @words;
+    for my $i (1 .. $#words) { return @words[0 .. $i] if $words[$i] eq $script }
+    return $words[0];
+}
+
+# The interpreter's whole life: fork, or reap.  Touches little, since each page touched is copied.
+sub serve {
+    my ($line, $o) = @_;
+    my %child;
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>', '/dev/null';
+    open STDERR, '>', '/dev/null';
+    $0 = "$script [server]";
+    while (my ($text, $fd) = receive($line, 5)) {
+        my ($what, $value) = unpack 'aN', $text;
+        if ($what eq 'F') {
+            my $pid = fork;
+            if (defined $pid && $pid == 0) {
+                POSIX::close($line);
+                return execute($fd, $o);
+            }
+            POSIX::close($fd);
+            if ($pid) {
+                setpgrp $pid, $pid;
+                $child{$pid} = 1;
+            }
+            POSIX::write($line, pack('aNN', 'F', $value, $pid // 0), 9);
+        } elsif ($what eq 'R') {
+            waitpid $value, 0;
+            delete $child{$value};
+            POSIX::write($line, pack('aNN', 'R', $value, $?), 9);
+        }
+    }
+    # The server has gone.  Spares see that themselves; services have lost their caller.
+    kill 'INT', -$_ for keys %child;
+    POSIX::_exit(0);
+}
+
+# ---- an executor
+
+sub execute {
+    my ($socket, $o) = @_;
+    setpgrp 0, 0;
+    $0 = $script;
+    my ($head, @fds) = receive($socket, 4);
+    POSIX::_exit(0) unless @fds >= 3;
+    my $left = unpack 'N', $head;
+    my $text = '';
+    while ($left > 0) {
+        my $n = POSIX::read($socket, my $piece, $left);
+        POSIX::_exit(0) unless $n;
+        $text .= $piece;
+        $left -= $n;
+    }
+    POSIX::close($socket);
+    my ($attributes, $environment, $arguments) = cut($text);
+    take_descriptors(\@fds, $attributes);
+    take_environment($environment);
+    take_attributes(\@fds, $attributes);
+    @ARGV = @$arguments;
+    srand;
+    $quick = bless [], 'Proc::Prefork::Interp::Quick' if $o->{quick_exit};
+    $? = 0;
+    $! = 0;
+    return;
+}
+
+# Three lists of strings; the first two end with an empty one.
+sub cut {
+    my ($text) = @_;
+    my @strings = split /\0/, $text, -1;
+    pop @strings;
+    my @lists = ([], []);
+    for my $list (@lists) {
+        while (@strings) {
+            my $s = shift @strings;
+            last if $s eq '';
+            push @$list, $s;
+        }
+    }
+    return (@lists, \@strings);
+}
+
+# 0, 1, 2 are opened anew, so that buffering follows from what they are now; the script's layers stay.
+sub take_descriptors {
+    my ($fds, $attributes) = @_;
+    my @modes = ('<&=', '>&=', '>&=');
+    my @handles = (*STDIN{IO}, *STDOUT{IO}, *STDERR{IO});
+    for my $i (0 .. 2) {
+        my @layers = PerlIO::get_layers($handles[$i], output => $i > 0);
+        close $handles[$i];
+        POSIX::dup2($fds->[$i], $i);
+        open $handles[$i], $modes[$i], $i;
+        splice @layers, 0, 2;
+        binmode $handles[$i], join '', map {":$_"} @layers if @layers;
+    }
+    for (@$attributes) {
+        /^fd=(\d+):(\d+)$/ or next;
+        POSIX::dup2($fds->[$1], $2) if $fds->[$1] != $2;
+    }
+}
+
+sub take_environment {
+    my ($entries) = @_;
+    my %new = map { split /=/, $_, 2 } @$entries;
+    exists $new{$_} or delete $ENV{$_} for keys %ENV;
+    for (keys %new) { $ENV{$_} = $new{$_} unless defined $ENV{$_} && $ENV{$_} eq $new{$_} }
+}
+
+sub take_attributes {
+    my ($fds, $attributes) = @_;
+    my %ignored;
+    my %keep = map { /^fd=\d+:(\d+)$/ ? ($1 => 1) : () } @$attributes;
+    for (@$attributes) {
+        if (/^umask=([0-7]+)$/) { umask oct $1 }
+        elsif (/^cwd=(\d+)$/) { chdir "/proc/self/fd/$fds->[$1]" }
+        elsif (/^sigign=([0-9a-f]+)$/) { %ignored = map { $_ => 1 } signals($1) }
+        elsif (/^sigblk=([0-9a-f]+)$/) { POSIX::sigprocmask(POSIX::SIG_BLOCK(), POSIX::SigSet->new(signal_numbers($1))) }
+    }
+    for (qw(INT PIPE CHLD), keys %ignored) {
+        if ($ignored{$_}) { $SIG{$_} = 'IGNORE' }
+        elsif (defined $SIG{$_}) { $SIG{$_} = 'DEFAULT' }
+    }
+    for (@$fds) { POSIX::close($_) if $_ > 2 && !$keep{$_} }
+}
+
+sub signal_numbers {
+    my ($hex) = @_;
+    my $set = hex $hex;
+    return grep { $set >> ($_ - 1) & 1 } 1 .. 64;
+}
+
+sub signals {
+    require Config;
+    my @names = split ' ', $Config::Config{sig_name};
+    return @names[signal_numbers(@_)];
+}
+
+# quick_exit: after END blocks and flushing, without destroying what the process's end destroys anyway.
+package Proc::Prefork::Interp::Quick;
+
+sub DESTROY {
+    return unless ${^GLOBAL_PHASE} eq 'DESTRUCT';
+    my $status = $?;
+    { no warnings 'exec'; exec {''} '' }
+    POSIX::_exit($status >> 8 ? $status >> 8 : $status & 255);
+}
+
+1;

@@ -1,0 +1,24 @@
+/*
+ * query.h - ask a server about itself.
+ */
+#ifndef INTERP_QUERY_H
+#define INTERP_QUERY_H
+
+#include "interp/rundir.h"
+
+enum query_outcome {
+    QUERY_ANSWERED,
+    QUERY_DEAD,    /* nobody listens there */
+    QUERY_FOREIGN, /* a server of the original library, which answers nothing */
+    QUERY_HUNG,    /* one of ours, and no answer in time */
+    QUERY_BARRED,  /* another user's, or connect failed otherwise */
+};
+
+/* Its lines, malloc'ed, NUL-terminated.  At most wait_ms. */
+enum query_outcome query_server(const struct rundir *dir, const char *socket, int wait_ms,
+                                char **ret_text);
+
+/* The value of the first line `name=`, up to its newline: length, or -1 with *ret untouched. */
+int query_value(const char *text, const char *name, const char **ret);
+
+#endif
