@@ -346,19 +346,6 @@ is_known_language(struct slice language)
     return false;
 }
 
-/* One that needs an option that is absent cannot be had. */
-static bool
-is_absent_language(struct slice language)
-{
-    for (size_t i = 0; i < n_options; i++) {
-        const struct option *o = &options[i];
-
-        if (o->only != NULL && o->required && o->absent != NULL && option_is_of(o, language))
-            return true;
-    }
-    return false;
-}
-
 static const char *
 near_language(struct check *c)
 {
@@ -391,7 +378,7 @@ check_type(struct check *c, const struct json *type)
     if (!is_known_language(c->language))
         return check_refuse(c, type, "Applications of type %s are not supported%s",
                             check_quote(c, type->text), near_language(c));
-    if (is_absent_language(c->language))
+    if (option_language_is_absent(c->language))
         return check_refuse(c, type, "The type %s is known, but this build has no module for it.",
                             check_quote(c, type->text));
     if (c->modules != NULL && module_find(c->modules, c->language, version) == NULL)

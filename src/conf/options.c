@@ -168,6 +168,18 @@ option_near(const struct option *opt, struct slice name, struct slice language)
     return near.best.p != NULL ? option_child(opt, near.best, language) : NULL;
 }
 
+bool
+option_language_is_absent(struct slice language)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *o = &options[i];
+
+        if (o->only != NULL && o->required && o->absent != NULL && option_is_of(o, language))
+            return true;
+    }
+    return false;
+}
+
 void
 option_types_text(const struct option *opt, char *ret_text, size_t room)
 {

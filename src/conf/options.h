@@ -112,6 +112,9 @@ const char *option_absent(const struct option *opt);
 /* Is this row of applications of that language? */
 bool option_is_of(const struct option *opt, struct slice language);
 
+/* Applications of that language need an option that is absent: there can be none. */
+bool option_language_is_absent(struct slice language);
+
 /* Has a list of words this one?  NULL is an empty list. */
 bool option_has_word(const char *words, struct slice word);
 /* The next word of a list, *rest moves on; at first it is all of it.  p is NULL at the end. */

@@ -49,6 +49,7 @@ static const struct command commands[] = {
     {"migrate", "SERVER FILE ...", 2, 64, true, ctl_migrate,
      "the configuration of unit, uwsgi, gunicorn, php-fpm, fcgiwrap as brood's"},
     {"options", "[PATH]", 0, 1, true, ctl_options, "what can be configured there"},
+    {"schema", "", 0, 0, false, ctl_schema, "a JSON Schema of the configuration, for editors"},
 };
 
 /* The command line while it is read. */

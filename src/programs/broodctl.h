@@ -51,6 +51,7 @@ ctl_command_fn ctl_ps;
 ctl_command_fn ctl_logs;
 /* broodctl_options.c */
 ctl_command_fn ctl_options;
+ctl_command_fn ctl_schema;
 
 /* migrate.c */
 ctl_command_fn ctl_migrate;

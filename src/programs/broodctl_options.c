@@ -3,12 +3,14 @@
  *
  *   options                                   every row, one line each
  *   options /config/applications/blog/user    the row that this place of a configuration belongs to
+ *   schema                                    all of it as a JSON Schema
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "conf/options.h"
 #include "conf/json_path.h"
+#include "conf/schema.h"
 #include "programs/broodctl.h"
 #include "programs/broodctl_out.h"
 
@@ -99,6 +101,8 @@ row_object(struct arena *a, const struct option *opt)
         json_add(object, SLICE("default"), json_new_string(a, slice_cstr(opt->def)));
     if (opt->only != NULL)
         json_add(object, SLICE("language"), json_new_string(a, slice_cstr(opt->only)));
+    if (option_absent(opt) != NULL)
+        json_add(object, SLICE("absent"), json_new_string(a, slice_cstr(option_absent(opt))));
     json_add(object, SLICE("change"), json_new_string(a, slice_cstr(option_live_text(opt->live))));
     json_add(object, SLICE("doc"), json_new_string(a, slice_cstr(opt->doc)));
     return object;
@@ -122,10 +126,12 @@ print_members(struct arena *a, const struct option *opt)
 }
 
 static void
-print_row(struct arena *a, const struct option *opt)
+print_row(struct arena *a, const struct option *opt, bool is_first)
 {
     char types[128];
 
+    if (!is_first)
+        putchar('\n');
     option_types_text(opt, types, sizeof(types));
     printf("%s/%s%s\n  %s\n\n  Type: %s", out_paint(PAINT_BOLD), opt->path, out_paint(PAINT_NONE),
            opt->doc, types);
@@ -134,8 +140,18 @@ print_row(struct arena *a, const struct option *opt)
     puts(opt->required ? "; required" : "");
     if (opt->def != NULL)
         printf("  Default: %s\n", opt->def);
+    if (opt->with != NULL)
+        printf("  Only with: %s\n", opt->with);
+    if (opt->unless != NULL)
+        printf("  Not with: %s\n", opt->unless);
+    if (opt->one_of != NULL)
+        printf("  Exactly one of: %s\n", opt->one_of);
+    if (opt->words != NULL)
+        printf("  Values: %s\n", opt->words);
     if (opt->only != NULL)
         printf("  Applications of type: %s\n", opt->only);
+    if (option_absent(opt) != NULL)
+        printf("  Refused: this build has no %s\n", option_absent(opt));
     printf("  A change: %s\n", option_live_text(opt->live));
     print_members(a, opt);
 }
@@ -162,6 +178,24 @@ print_all(const struct ctl *ctl, struct arena *a)
         table_print(&t);
 }
 
+/* Languages may have the same path each in its own way: the first row, then the others. */
+static void
+print_path(const struct ctl *ctl, struct arena *a, const struct option *first)
+{
+    struct json *array = json_new(a, JSON_ARRAY);
+
+    for (const struct option *o = first; o < options + n_options; o++) {
+        if (strcmp(o->path, first->path) != 0)
+            continue;
+        if (ctl->json)
+            json_push(array, row_object(a, o));
+        else
+            print_row(a, o, o == first);
+    }
+    if (ctl->json)
+        out_json(array->n == 1 ? array->first : array);
+}
+
 enum ctl_exit
 ctl_options(struct ctl *ctl, int n, char **words)
 {
@@ -175,9 +209,13 @@ ctl_options(struct ctl *ctl, int n, char **words)
     row = find_row(a, words[0]);
     if (row == NULL)
         return CTL_REFUSED;
-    if (ctl->json)
-        out_json(row_object(a, row));
-    else
-        print_row(a, row);
+    print_path(ctl, a, row);
+    return CTL_OK;
+}
+
+enum ctl_exit
+ctl_schema(struct ctl *ctl, int n br_unused, char **words br_unused)
+{
+    out_json(options_schema(&ctl->arena));
     return CTL_OK;
 }
