@@ -102,16 +102,16 @@ release_body(void *arg, const char *p br_unused)
     free(arg);
 }
 
-/* In the order that clients of the API know: Server, Date, Content-Type, (ETag,) Content-Length,
- * Connection. */
+/* In the order that clients of the API know: Server, Date, Content-Type, (more,) Content-Length,
+ * Connection.  more: one field, or NULL. */
 static void
-respond(struct request *req, unsigned status, const char *etag, const struct json *body)
+respond(struct request *req, unsigned status, const struct field *more, const struct json *body)
 {
     const struct field fields[] = {
         FIELD(SERVER, "Server", req->limits->server),
         FIELD(DATE, "Date", slice_make(clock_http_now(), CLOCK_HTTP_DATE_LEN)),
         FIELD(CONTENT_TYPE, "Content-Type", SLICE("application/json")),
-        FIELD(ETAG, "ETag", etag != NULL ? slice_cstr(etag) : SLICE_NONE),
+        more != NULL ? *more : (struct field){.id = NAME_NONE},
     };
     struct buf b;
 
@@ -124,15 +124,19 @@ respond(struct request *req, unsigned status, const char *etag, const struct jso
         response_error(req, 500);
         return;
     }
-    response_send(req, status, fields, array_len(fields) - (etag == NULL), buf_slice(&b),
+    response_send(req, status, fields, array_len(fields) - (more == NULL), buf_slice(&b),
                   release_body, b.p);
 }
 
 static void
 answer(struct api_call *call, unsigned status, const struct json *body)
 {
+    struct field etag = FIELD(ETAG, "ETag", SLICE_NONE);
+
+    if (call->etag != NULL)
+        etag.value = slice_cstr(call->etag);
     if (call->req != NULL)
-        respond(call->req, status, call->etag, body);
+        respond(call->req, status, call->etag != NULL ? &etag : NULL, body);
     arena_done(&call->arena);
     free(call);
 }
@@ -214,17 +218,69 @@ on_abort(struct request *req)
 static const struct request_handler call_handler = {.on_abort = on_abort};
 
 static void
+refuse(struct request *req, unsigned status, const struct field *more, struct slice title,
+       const char *detail)
+{
+    struct arena a;
+    struct json *body;
+
+    arena_init(&a, 0);
+    body = json_new(&a, JSON_OBJECT);
+    json_add(body, SLICE("error"), json_new_string(&a, title));
+    json_add(body, SLICE("detail"), json_new_string(&a, slice_cstr(detail)));
+    respond(req, status, more, body);
+    arena_done(&a);
+}
+
+/* What the request may do: by its connection, or by the token that it shows. */
+static enum access
+access_of(const struct request *req)
+{
+    const struct door *door = request_owner(req);
+
+    if (door->access != ACCESS_NONE)
+        return door->access;
+    return access_of_token(&door->controller->rules, request_field(req, NAME_AUTHORIZATION));
+}
+
+/* RFC 6750, 3. */
+static void
+ask_for_token(struct request *req)
+{
+    static const struct field challenge = {
+        .name = {"WWW-Authenticate", 16}, .value = {"Bearer realm=\"brood\"", 20}, .id = NAME_NONE};
+
+    refuse(req, 401, &challenge, SLICE("Unauthorized."),
+           "this control address asks for a token: Authorization: Bearer TOKEN");
+}
+
+/* The read-only role is for numbers. */
+static bool
+may(enum access access, const struct api_call *call)
+{
+    return access == ACCESS_FULL || (call->req->method_id == METHOD_GET && call->path.n > 0 &&
+                                     slice_eq(call->path.segments[0], SLICE("status")));
+}
+
+static void
 on_request(struct request *req)
 {
-    struct api_call *call = calloc(1, sizeof(*call));
+    const struct door *door = request_owner(req);
+    enum access access = access_of(req);
+    struct api_call *call;
     const struct api_resource *row;
     struct uri uri;
     const char *other;
     int rc;
 
+    if (access == ACCESS_NONE) {
+        ask_for_token(req);
+        return;
+    }
+    call = calloc(1, sizeof(*call));
     if (call == NULL)
         abort();
-    call->controller = request_owner(req);
+    call->controller = door->controller;
     call->req = req;
     arena_init(&call->arena, 0);
     req->handler = &call_handler;
@@ -243,6 +299,10 @@ on_request(struct request *req)
         api_missing(call);
         return;
     }
+    if (!may(access, call)) {
+        api_error(call, 403, "Forbidden.", "you may read /status, and nothing else");
+        return;
+    }
     row = api_find(call->path, req->method_id, &other);
     if (row != NULL)
         row->handle(call);
@@ -256,23 +316,15 @@ on_request(struct request *req)
 static void
 on_refused(struct request *req, unsigned status)
 {
-    struct arena a;
-    struct json *body;
-
-    arena_init(&a, 0);
-    body = json_new(&a, JSON_OBJECT);
-    json_add(body, SLICE("error"), json_new_string(&a, SLICE("Invalid request.")));
-    json_add(body, SLICE("detail"), json_new_string(&a, slice_cstr(req->fault)));
-    respond(req, status, NULL, body);
-    arena_done(&a);
+    refuse(req, status, NULL, SLICE("Invalid request."), req->fault);
 }
 
 static const struct http_limits *
 limits_of(void *owner)
 {
-    const struct controller *c = owner;
+    const struct door *door = owner;
 
-    return &c->limits;
+    return &door->controller->limits;
 }
 
 const struct http_ops api_http_ops = {

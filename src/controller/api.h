@@ -32,7 +32,7 @@ struct api_call {
     const char *etag; /* of the answer, or NULL */
 };
 
-/* For the control socket's h1_server; the owner of its connections is the struct controller. */
+/* For the control socket's h1_server; the owner of its connections is a struct door. */
 extern const struct http_ops api_http_ops;
 
 struct api_resource {

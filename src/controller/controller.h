@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "conf/module.h"
+#include "controller/access.h"
 #include "controller/apply.h"
 #include "controller/certs.h"
 #include "event/listener.h"
@@ -15,6 +16,12 @@
 struct boot;
 struct load;
 struct search;
+
+/* What a connection to the control socket came through: the owner of its requests. */
+struct door {
+    struct controller *controller;
+    enum access access; /* of all its requests; ACCESS_NONE: each shows a token */
+};
 
 struct controller {
     struct task *task;
@@ -33,7 +40,8 @@ struct controller {
     struct http_limits limits;
     struct listener listener;
     int listen_fd;
-    uid_t control_uid; /* who may connect beside root, where no file's mode says it */
+    struct access_rules rules;
+    struct door doors[ACCESS_FULL + 1]; /* one for each access */
 
     /* Boot: what main hands over, and how far it is. */
     bool has_modules;

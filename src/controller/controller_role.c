@@ -12,7 +12,6 @@
 #include "controller/controller_role.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <string.h>
@@ -34,49 +33,28 @@
 #define MODULES_BYTES_MAX    (1024u * 1024)
 #define RUNNING_BYTES_MAX    (256u * 1024 * 1024) /* as deployment_seal makes it at most */
 #define OPEN_WAIT_MS         30000
+#define TOKENS               "tokens" /* the kept descriptor */
 #define CONTROL_BODY_MAX     (64u * 1024 * 1024)
 #define CONTROL_HEAD_WAIT_MS 300000
 #define CONTROL_WAIT_MS      60000
-
-/* For abstract control sockets; for all others the kernel compares with the file's mode and owner.
- */
-static bool
-peer_allowed(const struct controller *c, int fd)
-{
-    static const struct slice abstract = {"unix:@", 6};
-    struct ucred peer;
-    socklen_t len = sizeof(peer);
-
-    if (!slice_starts(slice_cstr(c->task->settings->control), abstract))
-        return true;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-        return false;
-    return peer.uid == 0 || peer.uid == c->control_uid;
-}
-
-static uid_t
-control_uid(const struct settings *settings)
-{
-    const struct passwd *user = NULL;
-
-    if (settings->control_user != NULL)
-        user = getpwnam(settings->control_user);
-    if (user != NULL)
-        return user->pw_uid;
-    return settings->privileged ? 0 : geteuid();
-}
 
 static void
 on_accept(struct listener *l, int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct controller *c = container_of(l, struct controller, listener);
+    enum access access = ACCESS_NONE;
+    struct ucred who;
 
-    if (!peer_allowed(c, fd)) {
-        br_log(LOG_WARN, "control socket: a stranger was turned away");
-        fd_close(&fd);
-        return;
+    if (!c->rules.by_tokens) {
+        access = access_of_peer(&c->rules, fd, &who);
+        if (access == ACCESS_NONE) {
+            br_log(LOG_WARN, "control socket: user %u, group %u, process %d was turned away",
+                   who.uid, who.gid, (int)who.pid);
+            fd_close(&fd);
+            return;
+        }
     }
-    h1_conn_open(&c->http, fd, addr, len, c);
+    h1_conn_open(&c->http, fd, addr, len, &c->doors[access]);
 }
 
 static int
@@ -265,28 +243,6 @@ control_limits(const struct settings *settings)
     return limits;
 }
 
-int
-controller_setup(struct task *task, struct process *process br_unused, struct br_err *err)
-{
-    struct controller *c = calloc(1, sizeof(*c));
-
-    if (c == NULL)
-        return br_fail(err, -ENOMEM, "controller");
-    c->task = task;
-    c->listen_fd = -1;
-    c->on_booted = open_control;
-    c->control_uid = control_uid(task->settings);
-    c->limits = control_limits(task->settings);
-    arena_init(&c->modules_arena, 0);
-    list_init(&c->asking);
-    list_init(&c->lookups);
-    apply_init(&c->apply, task, &c->modules);
-    certs_init(&c->certs, task);
-    h1_server_init(&c->http, task->loop, &api_http_ops);
-    task->data = c;
-    return 0;
-}
-
 static void
 controller_free(struct controller *c)
 {
@@ -300,9 +256,59 @@ controller_free(struct controller *c)
     apply_done(&c->apply);
     h1_server_close(&c->http);
     arena_done(&c->modules_arena);
+    access_done(&c->rules);
     free(c->running);
     free(c->stored);
     free(c);
+}
+
+/* In main, which may read what the controller's user may not. */
+int
+controller_prefork(struct task *task, struct process *process, struct br_err *err)
+{
+    int fd = -1;
+    int rc = access_open_tokens(task->settings, &fd, err);
+
+    if (rc == 0 && fd >= 0)
+        rc = process_keep(process, TOKENS, fd);
+    return rc;
+}
+
+static int
+read_rules(struct controller *c, const struct process *process, struct br_err *err)
+{
+    int fd = process != NULL ? process_kept(process, TOKENS) : -1;
+
+    for (enum access a = ACCESS_NONE; a <= ACCESS_FULL; a++)
+        c->doors[a] = (struct door){.controller = c, .access = a};
+    return access_init(&c->rules, c->task->settings, fd, err);
+}
+
+int
+controller_setup(struct task *task, struct process *process, struct br_err *err)
+{
+    struct controller *c = calloc(1, sizeof(*c));
+    int rc;
+
+    if (c == NULL)
+        return br_fail(err, -ENOMEM, "controller");
+    c->task = task;
+    c->listen_fd = -1;
+    c->on_booted = open_control;
+    c->limits = control_limits(task->settings);
+    arena_init(&c->modules_arena, 0);
+    list_init(&c->asking);
+    list_init(&c->lookups);
+    apply_init(&c->apply, task, &c->modules);
+    certs_init(&c->certs, task);
+    h1_server_init(&c->http, task->loop, &api_http_ops);
+    task->data = c;
+    rc = read_rules(c, process, err);
+    if (rc < 0) {
+        controller_free(c);
+        task->data = NULL;
+    }
+    return rc;
 }
 
 int

@@ -7,6 +7,7 @@
 
 #include "ipc/dispatch.h"
 
+int controller_prefork(struct task *task, struct process *process, struct br_err *err);
 int controller_setup(struct task *task, struct process *process, struct br_err *err);
 int controller_start(struct task *task, void *data);
 

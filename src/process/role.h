@@ -54,6 +54,9 @@ struct settings {
     unsigned control_mode;    /* 0600 */
     const char *control_user; /* NULL: main's */
     const char *control_group;
+    const char *control_allow; /* lists of users and groups, see controller/access.h; or NULL */
+    const char *control_read;
+    const char *control_tokens; /* path of the token file, or NULL */
     const char *pid_path;
     const char *log_path; /* NULL: stderr */
     const char *modules_dir;

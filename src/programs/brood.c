@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "conf/module.h"
+#include "controller/access.h"
 #include "discovery/discovery_role.h"
 #include "main/main_control.h"
 #include "main/main_role.h"
@@ -94,8 +95,10 @@ choose_user(struct settings *s, struct br_err *err)
 static int
 check_places(const struct settings *s, struct br_err *err)
 {
-    int rc = main_control_check(s->control, err);
+    int rc = access_check(s, err);
 
+    if (rc == 0)
+        rc = main_control_check(s->control, err);
     if (rc == 0 && s->config_path != NULL && access(s->config_path, R_OK) < 0)
         rc = br_fail(err, -errno, "cannot read \"%s\"", s->config_path);
     return rc == 0 ? logfile_parents(s->state_dir, err) : rc;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/slice.h"
+#include "programs/broodctl_input.h"
 
 #define LINES_USUAL    100
 #define WATCH_MS_USUAL 1000
@@ -44,6 +45,8 @@ static const struct command commands[] = {
     {"rollback", "[N]", 0, 1, true, ctl_rollback, "back to version N, or to the one before this"},
     {"status", "", 0, 0, true, ctl_status, "applications, processes, memory"},
     {"restart", "APPLICATION", 1, 1, true, ctl_restart, "give it new processes; none is cut off"},
+    {"certificates", "[put NAME FILE...]", 0, 66, true, ctl_certificates,
+     "bundles and when they end; put, or delete NAME"},
     {"ps", "", 0, 0, true, ctl_ps, "the process tree with roles, states, ages, memory"},
     {"logs", "", 0, 0, false, ctl_logs, "the end of the error log"},
     {"migrate", "SERVER FILE ...", 2, 64, true, ctl_migrate,
@@ -158,6 +161,19 @@ take_report(struct line *line, const char *value)
 }
 
 static enum ctl_exit
+take_replace(struct line *line, br_unused const char *value)
+{
+    line->ctl.replace = true;
+    return CTL_OK;
+}
+
+static enum ctl_exit
+take_token_file(struct line *line, const char *value)
+{
+    return input_token(&line->ctl.arena, value, &line->ctl.token);
+}
+
+static enum ctl_exit
 take_help(struct line *line, br_unused const char *value)
 {
     line->help = true;
@@ -174,9 +190,12 @@ take_version(struct line *line, br_unused const char *value)
 static const struct flag flags[] = {
     {"--control", NULL, "ADDRESS", NULL, false, take_control,
      "control socket; else that of the brood that runs, or " DEFAULT_CONTROL},
+    {"--token-file", NULL, "FILE", NULL, false, take_token_file,
+     "what a TCP control address asks for; else $BROOD_TOKEN_FILE"},
     {"--json", NULL, NULL, NULL, false, take_json, "answer in JSON"},
-    {"--dry-run", NULL, NULL, "put append delete apply rollback restart /", false, take_dry_run,
-     "say the steps, take none"},
+    {"--dry-run", NULL, NULL, "put append delete apply rollback restart certificates /", false,
+     take_dry_run, "say the steps, take none"},
+    {"--replace", NULL, NULL, "certificates", false, take_replace, "a bundle that is there"},
     {"--yes", "-y", NULL, "rollback", false, take_yes, "do not ask"},
     {"--watch", NULL, "SECONDS", "status", true, take_watch, "again and again; every second"},
     {"--follow", "-f", NULL, "logs", false, take_follow, "and what comes"},
@@ -341,6 +360,8 @@ main(int argc, char **argv)
 
     arena_init(&line.ctl.arena, 0);
     code = read_line(&line, argc, argv);
+    if (code == CTL_OK && line.ctl.token == NULL && getenv("BROOD_TOKEN_FILE") != NULL)
+        code = take_token_file(&line, getenv("BROOD_TOKEN_FILE"));
     if (code == CTL_OK)
         code = run(&line);
     arena_done(&line.ctl.arena);

@@ -19,6 +19,7 @@ enum ctl_exit {
 struct ctl {
     struct arena arena;  /* the whole run */
     const char *control; /* --control; NULL: look for one (broodctl_find.h) */
+    const char *token;   /* for a TCP control address, or NULL */
     const char *log_path;
     uint64_t lines; /* of the log */
     int watch_ms;   /* 0: once */
@@ -27,6 +28,7 @@ struct ctl {
     bool dry_run;
     bool yes;         /* to everything that would be asked */
     bool report_json; /* of a migration */
+    bool replace;     /* a certificate bundle that is there */
 };
 
 /*
@@ -49,6 +51,8 @@ ctl_command_fn ctl_status, ctl_restart;
 ctl_command_fn ctl_ps;
 /* broodctl_logs.c */
 ctl_command_fn ctl_logs;
+/* broodctl_certs.c */
+ctl_command_fn ctl_certificates;
 /* broodctl_options.c */
 ctl_command_fn ctl_options;
 ctl_command_fn ctl_schema;

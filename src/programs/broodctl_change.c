@@ -72,7 +72,7 @@ ask_again(struct change *c, const struct ctl_request *question, int64_t deadline
         if (left_us <= 0)
             return -ETIMEDOUT;
         request.timeout_ms = (int)(left_us / 1000) + 1;
-        if (http_exchange(&c->ctl->arena, c->ctl->control, &request, ret, NULL) == 0)
+        if (http_exchange(c->ctl, &c->ctl->arena, &request, ret, NULL) == 0)
             return 0;
         nanosleep(&pause, NULL);
     }
@@ -137,7 +137,7 @@ static enum ctl_exit
 make(struct change *c, struct ctl_answer *ret)
 {
     struct br_err err = BR_ERR_NONE;
-    int rc = http_exchange(&c->ctl->arena, c->ctl->control, c->request, ret, &err);
+    int rc = http_exchange(c->ctl, &c->ctl->arena, c->request, ret, &err);
     enum ctl_exit code;
 
     if (rc == -EPROTO)

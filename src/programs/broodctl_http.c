@@ -61,7 +61,7 @@ send_all(int fd, struct slice data)
 }
 
 static void
-send_request(int fd, const struct ctl_request *r)
+send_request(int fd, const struct ctl *ctl, const struct ctl_request *r)
 {
     bool has_body = strcmp(r->method, "PUT") == 0 || strcmp(r->method, "POST") == 0;
     struct buf head;
@@ -71,6 +71,8 @@ send_request(int fd, const struct ctl_request *r)
                r->target);
     if (r->if_match.n > 0)
         buf_printf(&head, "If-Match: " SLICE_FMT "\r\n", SLICE_ARG(r->if_match));
+    if (ctl->token != NULL && strncmp(ctl->control, "unix:", 5) != 0)
+        buf_printf(&head, "Authorization: Bearer %s\r\n", ctl->token);
     if (has_body)
         buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", r->body.n);
     buf_puts(&head, "\r\n");
@@ -136,25 +138,25 @@ take_apart(struct slice text, struct ctl_answer *ret)
 }
 
 int
-http_exchange(struct arena *a, const char *address, const struct ctl_request *request,
+http_exchange(const struct ctl *ctl, struct arena *a, const struct ctl_request *request,
               struct ctl_answer *ret, struct br_err *err)
 {
     br_cleanup(fd_closep) int fd = -1;
     struct ctl_answer answer = {0};
     size_t offset;
     struct buf b;
-    int rc = connect_to(address, request->timeout_ms, &fd, err);
+    int rc = connect_to(ctl->control, request->timeout_ms, &fd, err);
 
     if (rc < 0)
         return rc;
-    send_request(fd, request);
+    send_request(fd, ctl, request);
     buf_init(&b, ANSWER_BYTES_MAX);
     rc = receive(fd, &b);
     if (rc == 0)
         rc = take_apart(buf_slice(&b), &answer);
     if (rc < 0) {
         buf_done(&b);
-        br_fail(err, rc, "no proper answer from \"%s\"", address);
+        br_fail(err, rc, "no proper answer from \"%s\"", ctl->control);
         return -EPROTO;
     }
     arena_on_done(a, free, b.p);
@@ -227,7 +229,7 @@ http_ask(struct ctl *ctl, struct arena *a, const struct ctl_request *request,
 
     if (ctl->control == NULL && find_control(&ctl->arena, &ctl->control, &err) < 0)
         return ctl_fail(CTL_UNREACHABLE, "%s", err.text);
-    if (http_exchange(a, ctl->control, request, ret, &err) < 0)
+    if (http_exchange(ctl, a, request, ret, &err) < 0)
         return ctl_fail(CTL_UNREACHABLE, "%s", err.text);
     return http_judge(ctl, request, ret);
 }

@@ -27,13 +27,13 @@ struct ctl_answer {
 /*
  * http_exchange - send, wait, read all of the answer.
  *
- *   address   as of --control
- *   ret       lives in a
+ *   ctl   where to: control, as of --control, which is not NULL; and its token
+ *   ret   lives in a
  *
  * 0 whatever the status, or -errno: not an address, nobody there.  -EPROTO: there was somebody, but
  * no proper answer came; whether the request was carried out cannot be known.
  */
-int http_exchange(struct arena *a, const char *address, const struct ctl_request *request,
+int http_exchange(const struct ctl *ctl, struct arena *a, const struct ctl_request *request,
                   struct ctl_answer *ret, struct br_err *err);
 
 /*

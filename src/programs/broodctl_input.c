@@ -95,3 +95,27 @@ input_is_given(void)
     return fstat(STDIN_FILENO, &st) == 0 &&
            (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
+
+enum ctl_exit
+input_token(struct arena *a, const char *path, const char **ret_token)
+{
+    struct slice text = SLICE_NONE, line, word, last = SLICE_NONE;
+    const char *origin;
+    enum ctl_exit code = input_read(a, path, &text, &origin);
+
+    if (code != CTL_OK)
+        return code;
+    while (last.n == 0 && slice_split(&text, '\n', &line)) {
+        line = slice_trim(line);
+        while (line.n > 0 && line.p[0] != '#' && slice_split(&line, ' ', &word))
+            last = word;
+    }
+    for (size_t i = 0; i < last.n; i++) {
+        if (last.p[i] <= ' ' || last.p[i] > '~')
+            last.n = 0;
+    }
+    if (last.n == 0)
+        return ctl_fail(CTL_REFUSED, "there is no token in %s", origin);
+    *ret_token = arena_cstr(a, last);
+    return CTL_OK;
+}

@@ -22,6 +22,12 @@ enum ctl_exit input_parse(struct arena *a, const char *path, struct json **ret_v
                           const char **ret_origin);
 
 /*
+ * input_token - the token in a file: alone on the first line that is no comment, or behind its
+ * role, as brood's own token file has it.
+ */
+enum ctl_exit input_token(struct arena *a, const char *path, const char **ret_token);
+
+/*
  * input_agrees - ask on stderr, read a line of stdin.  Enter means what is usual; the end of input,
  * no.
  */

@@ -40,6 +40,7 @@ static const struct br_role controller_role = {
     .respawn = RESPAWN_ALWAYS,
     .confined = true,
     .leaves = 3,
+    .prefork = controller_prefork,
     .setup = controller_setup,
     .start = controller_start,
     .on_message = controller_messages,

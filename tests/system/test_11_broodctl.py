@@ -139,10 +139,13 @@ def test_a_control_socket_on_tcp_and_a_relative_path(make_brood):
     assert "listeners" in client("get")
     assert f"{daemon.pid}  main" in client("ps")
     port = free_port()
-    client = Client(make_brood("--control", f"127.0.0.1:{port}", start=False))
+    tokens = daemon.dir / "tokens"
+    tokens.write_text("full only-for-this-test\n")
+    tokens.chmod(0o600)
+    client = Client(make_brood("--control", f"127.0.0.1:{port}", "--control-token-file", str(tokens), start=False))
     client.daemon.control_path.symlink_to(daemon.control_path)  # what wait_ready looks at
     client.daemon.start()
-    client.flags = ["--control", f"127.0.0.1:{port}"]
+    client.flags = ["--control", f"127.0.0.1:{port}", "--token-file", str(tokens)]
     wait_until(lambda: "controller started" in client.daemon.log(), what="start")
     assert client("put", "routes", stdin='{"tcp": []}') == "Reconfiguration done.\n"
     assert f"{client.daemon.pid}  main" in client("ps")
@@ -521,6 +524,7 @@ def test_options_come_from_the_table(ctl):
     (["res"], ["restart"]), (["ro"], ["rollback"]), (["get", "l"], ["listeners"]), (["get", "/"], ["/config", "/status", "/certificates", "/history"]),
     (["get", "/config/routes/b"], ["/config/routes/b%2Fc"]), (["delete", "routes/"], ["routes/a", "routes/b%2Fc"]),
     (["logs", "--f"], ["--follow"]), (["/config", "D"], ["DELETE"]), (["ps", "--w"], []), (["put", "--dr"], ["--dry-run"]), (["/config", "I"], ["INSERT"]), (["rollback", ""], ["1"]), (["migrate", "u"], ["unit", "uwsgi"]), (["migrate", "--report", "j"], ["json"]),
+    (["certificates", ""], ["list", "put", "delete"]), (["certificates", "--r"], ["--replace"]),
 ])
 def test_completion_of_bash(ctl, words, wanted):
     line = ["broodctl", *ctl.flags, *words]

@@ -1,5 +1,6 @@
 """/certificates: upload, look, replace, delete; what survives, and who may read the keys."""
 
+import json
 import os
 import shutil
 import signal as signals
@@ -11,6 +12,7 @@ import pytest
 
 from brood import escaped, wait_until
 from certs import Authority, openssl
+from ctl import REFUSED, USAGE, Client
 
 UPLOADED = {"success": "Certificate chain uploaded."}
 
@@ -333,3 +335,31 @@ def test_uploads_at_once_are_all_or_nothing(brood, site, other):
     assert sorted(a.status for a in answers) == [200] + [400] * 15
     won = answers.index(next(a for a in answers if a.status == 200))
     assert (brood.state_dir / "certs" / "site").read_text() == (site if won % 2 else other).pem
+
+
+# --- broodctl ---
+
+def test_broodctl_lists_puts_and_deletes(brood, site, other, tmp_path):
+    ctl = Client(brood)
+    assert ctl("certificates").split() == ["NAME", "KEY", "CHAIN", "UNTIL", "DAYS", "FOR"]
+    chain = tmp_path / "chain.pem"
+    chain.write_text((site.cert + site.ca).rstrip("\n"))  # the key's first line needs a line of its own
+    assert ctl("certificates", "put", "my site", chain, site.key_path) == "Certificate chain uploaded.\n"
+    assert (brood.state_dir / "certs" / "my site").read_text() == site.pem
+    [_, row] = ctl("certificates", "list").splitlines()
+    leaf = brood.get("/certificates/my%20site/chain/0").json
+    assert row.startswith("my site  ECDH      2  ") and leaf["validity"]["until"] in row
+    assert row.endswith("site.example *.site.example 192.0.2.1 2001:db8::1")
+    assert json.loads(ctl("certificates", "--json")) == brood.get("/certificates").json
+    ctl("certificates", "put", "my site", other.cert_path, other.key_path, code=REFUSED)
+    assert "Certificate already exists." in ctl.complaint
+    ctl("certificates", "put", "my site", other.cert_path, site.key_path, "--replace", code=REFUSED)
+    assert "does not belong" in ctl.complaint
+    assert ctl("certificates", "put", "my site", other.cert_path, other.key_path, "--replace", "--dry-run") == "Valid.\n"
+    assert ctl("certificates", "put", "my site", other.cert_path, other.key_path, "--replace") == "Certificate chain uploaded.\n"
+    assert "RSA (2048 bits)" in ctl("certificates")
+    assert ctl("certificates", "delete", "my site") == "Certificate deleted.\n"
+    ctl("certificates", "delete", "my site", code=REFUSED)
+    assert "Certificate doesn't exist." in ctl.complaint
+    for words in (("put", "a"), ("put",), ("delete",), ("delete", "a", "b"), ("list", "a"), ("show",), ("--replace",)):
+        ctl("certificates", *words, code=USAGE)
