@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "conf/generation.h"
 #include "conf/json_write.h"
 #include "controller/api_certs.h"
@@ -250,6 +251,8 @@ ask_for_token(struct request *req)
     static const struct field challenge = {
         .name = {"WWW-Authenticate", 16}, .value = {"Bearer realm=\"brood\"", 20}, .id = NAME_NONE};
 
+    br_log(LOG_WARN, "control address: a request from " SLICE_FMT " showed no token that counts",
+           SLICE_ARG(request_remote_addr(req)));
     refuse(req, 401, &challenge, SLICE("Unauthorized."),
            "this control address asks for a token: Authorization: Bearer TOKEN");
 }

@@ -1,18 +1,22 @@
 """/certificates: upload, look, replace, delete; what survives, and who may read the keys."""
 
+import errno
 import json
 import os
 import shutil
 import signal as signals
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from http.client import HTTPException
 
 import pytest
 
-from brood import escaped, wait_until
+from brood import DEADLINE, escaped, is_alive, wait_until
 from certs import Authority, openssl
 from ctl import REFUSED, USAGE, Client
+from injection import injection, needs_points
 
 UPLOADED = {"success": "Certificate chain uploaded."}
 
@@ -329,12 +333,66 @@ def test_a_full_disk_changes_nothing(make_brood, site):
 
 def test_uploads_at_once_are_all_or_nothing(brood, site, other):
     """Many clients want the same name: one gets it, and what is on disk is whole."""
-    from concurrent.futures import ThreadPoolExecutor
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda i: put(brood, "site", (site if i % 2 else other).pem), range(16)))
     assert sorted(a.status for a in answers) == [200] + [400] * 15
     won = answers.index(next(a for a in answers if a.status == 200))
     assert (brood.state_dir / "certs" / "site").read_text() == (site if won % 2 else other).pem
+
+
+# --- kills ---
+
+@needs_points
+@pytest.mark.parametrize("point, end", [("save_asked", "old"), ("save_opened", "old"), ("save_written", "old"),
+                                        ("save_synced", "old"), ("saved", "new")])
+def test_a_main_that_dies_while_it_stores_leaves_the_old_or_the_new(make_brood, tmp_path, site, other, point, end):
+    brood = make_brood(env=injection(tmp_path / "inject"))
+    put(brood, "site", site.pem)
+    family = brood.family()
+    brood.arm(f"main.{point}")
+    with pytest.raises((OSError, HTTPException)):
+        put(brood, "site", other.pem, "?replace")
+    assert brood.process.wait(DEADLINE) == -signals.SIGKILL
+    wait_until(lambda: not [p for p in family if is_alive(p)], what="end of all processes")
+    assert (brood.state_dir / "certs" / "site").read_text() == (site if end == "old" else other).pem
+    assert os.listdir(brood.state_dir / "certs") == ["site"]
+    brood.start()
+    assert brood.get("/certificates/site/key").json == ("ECDH" if end == "old" else "RSA (2048 bits)")
+    assert put(brood, "site", other.pem, "?replace").json == UPLOADED
+    assert brood.get("/certificates/site/key").json == "RSA (2048 bits)"
+
+
+@needs_points
+@pytest.mark.parametrize("point, end", [("save_asked", "old"), ("saved", "new")])
+def test_a_controller_that_dies_meanwhile_learns_what_main_has(make_brood, tmp_path, site, other, point, end):
+    """main stands still at the point until the controller is dead."""
+    brood = make_brood(env=injection(tmp_path / "inject"))
+    put(brood, "site", site.pem)
+    [controller] = brood.pids("brood: controller")
+    armed = brood.arm(f"main.{point}", "stop")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(put, brood, "site", other.pem, "?replace")
+        wait_until(lambda: not armed.exists(), what="the point")
+        on_disk = (brood.state_dir / "certs" / "site").read_text()
+        assert on_disk == (site if end == "old" else other).pem
+        os.kill(controller, signals.SIGKILL)
+        brood.signal(signals.SIGCONT)
+        with pytest.raises((OSError, HTTPException)):
+            answer.result()
+    wait_until(lambda: brood.log().count("controller started") == 2, what="another controller")
+    assert (brood.state_dir / "certs" / "site").read_text() == other.pem  # main had the order and carried it out
+    assert brood.get("/certificates/site/key").json == "RSA (2048 bits)"
+
+
+@needs_points
+def test_a_disk_that_fails_says_so_and_the_old_one_stays(make_brood, tmp_path, site, other):
+    brood = make_brood(env=injection(tmp_path / "inject"))
+    put(brood, "site", site.pem)
+    brood.arm("main.save_written", f"errno {errno.EIO}")
+    refused(put(brood, "site", other.pem, "?replace"), 500, "Failed to store certificate.", "Input/output error")
+    assert brood.get("/certificates/site/key").json == "ECDH"
+    assert (brood.state_dir / "certs" / "site").read_text() == site.pem
+    assert not (brood.state_dir / "certs.new").exists()
 
 
 # --- broodctl ---

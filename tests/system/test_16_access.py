@@ -177,6 +177,7 @@ def test_each_request_over_tcp_shows_a_token(make_brood, tokens):
             assert answer.status == 401, (authorization, method, path)
             assert answer.fields["www-authenticate"] == 'Bearer realm="brood"'
             assert answer.json["error"] == "Unauthorized."
+    assert "a request from 127.0.0.1 showed no token that counts" in tcp.brood.log()
     assert tcp.ask("GET", "/config", f"Bearer {FULL}").status == 200
     assert tcp.ask("PUT", "/config", f"bearer   {FULL}", '{"routes": []}').json == {"success": "Reconfiguration done."}
 
