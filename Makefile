@@ -82,12 +82,13 @@ bench: build
 docs:
 	@tools/setup test
 	@$(MAKE) --no-print-directory $(TEST)/build.ninja
-	ninja -C $(TEST) tests/unit/conf/options_manual tools/messages_manual tools/api_manual tools/migrate_manual src/programs/broodctl
+	ninja -C $(TEST) tests/unit/conf/options_manual tools/messages_manual tools/api_manual tools/migrate_manual tools/openapi src/programs/broodctl
 	$(TEST)/tests/unit/conf/options_manual >docs/options.md
 	$(TEST)/tools/messages_manual >docs/messages.md
 	$(TEST)/tools/api_manual >docs/api.md
 	$(TEST)/tools/migrate_manual >docs/migrate.md
 	$(TEST)/src/programs/broodctl schema >docs/schema.json
+	$(TEST)/tools/openapi >docs/openapi.json
 
 model:
 	@tools/setup model

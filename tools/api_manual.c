@@ -5,27 +5,6 @@
 
 #include "controller/api.h"
 
-static const char *
-method_name(enum req_method method)
-{
-    switch (method) {
-    case METHOD_GET:
-        return "GET";
-    case METHOD_PUT:
-        return "PUT";
-    case METHOD_POST:
-        return "POST";
-    case METHOD_DELETE:
-        return "DELETE";
-    case METHOD_HEAD:
-    case METHOD_OPTIONS:
-    case METHOD_CONNECT:
-    case METHOD_OTHER:
-        break;
-    }
-    return "?";
-}
-
 int
 main(void)
 {
@@ -52,6 +31,6 @@ main(void)
         "| path | method | what |\n"
         "| --- | --- | --- |\n");
     for (size_t i = 0; i < n; i++)
-        printf("| `%s` | %s | %s |\n", rows[i].path, method_name(rows[i].method), rows[i].doc);
+        printf("| `%s` | %s | %s |\n", rows[i].path, api_method_name(rows[i].method), rows[i].doc);
     return ferror(stdout) ? 1 : 0;
 }

@@ -29,27 +29,134 @@
 #define INVALID_METHOD "Invalid method."
 #define NOT_ALLOWED    "Method isn't allowed."
 
+/* What '*' and '**' stand for. */
+#define PLACE       "where in the configuration: names and indexes, one a segment"
+#define NUMBER      "number of a version"
+#define APPLICATION "name of an application"
+#define NUMBERS     "where in the numbers: names and indexes, one a segment"
+#define BUNDLE      "name of a bundle"
+#define IN_BUNDLE   "name of a bundle, and where in it"
+
+/* What a change may be refused with, and the terms that it takes. */
+#define CHANGE \
+    .gives = API_DONE, .refusals = "400 404 405 412 413 500", .queries = "dry_run", .if_match = true
+
 static const struct api_resource resources[] = {
-    {"/", METHOD_GET, api_status_root, INVALID_METHOD, "everything below, in one object"},
-    {"/config/**", METHOD_GET, api_config_get, NOT_ALLOWED, "the configuration in force"},
-    {"/config/**", METHOD_PUT, api_config_change, NOT_ALLOWED, "replace, or create a member"},
-    {"/config/**", METHOD_POST, api_config_change, NOT_ALLOWED, "append to an array"},
-    {"/config/**", METHOD_DELETE, api_config_change, NOT_ALLOWED, "remove"},
-    {"/history", METHOD_GET, api_history_list, NOT_ALLOWED,
-     "the last configurations that were kept, newest first: number, time, size"},
-    {"/history/*", METHOD_GET, api_history_get, NOT_ALLOWED, "one of them"},
-    {"/history/*/apply", METHOD_POST, api_history_apply, NOT_ALLOWED,
-     "make it the configuration in force"},
-    {"/status/**", METHOD_GET, api_status_get, INVALID_METHOD, "counters, processes, modules"},
-    {"/control/applications/*/restart", METHOD_GET, api_status_restart, NOT_ALLOWED,
-     "new processes for an application"},
-    {"/control/applications/*/restart", METHOD_POST, api_status_restart, NOT_ALLOWED, "the same"},
-    {"/certificates", METHOD_GET, api_certs_list, INVALID_METHOD, "certificate bundles by name"},
-    {"/certificates/**", METHOD_GET, api_certs_get, INVALID_METHOD, "one bundle, or a part of it"},
-    {"/certificates/**", METHOD_PUT, api_certs_put, INVALID_METHOD,
-     "upload a bundle: PEM, leaf first, one key; `?replace` if it exists"},
-    {"/certificates/**", METHOD_DELETE, api_certs_delete, INVALID_METHOD,
-     "delete a bundle that no listener names"},
+    {.path = "/",
+     .method = METHOD_GET,
+     .handle = api_status_root,
+     .other = INVALID_METHOD,
+     .doc = "everything below, in one object",
+     .gives = API_VALUE,
+     .refusals = "500"},
+    {.path = "/config/**",
+     .method = METHOD_GET,
+     .handle = api_config_get,
+     .other = NOT_ALLOWED,
+     .doc = "the configuration in force",
+     .argument = PLACE,
+     .gives = API_CONFIG,
+     .refusals = "404"},
+    {.path = "/config/**",
+     .method = METHOD_PUT,
+     .handle = api_config_change,
+     .other = NOT_ALLOWED,
+     .doc = "replace, or create a member",
+     .argument = PLACE,
+     .takes = API_JSON,
+     CHANGE},
+    {.path = "/config/**",
+     .method = METHOD_POST,
+     .handle = api_config_change,
+     .other = NOT_ALLOWED,
+     .doc = "append to an array",
+     .argument = PLACE,
+     .takes = API_JSON,
+     CHANGE},
+    {.path = "/config/**",
+     .method = METHOD_DELETE,
+     .handle = api_config_change,
+     .other = NOT_ALLOWED,
+     .doc = "remove",
+     .argument = PLACE,
+     CHANGE},
+    {.path = "/history",
+     .method = METHOD_GET,
+     .handle = api_history_list,
+     .other = NOT_ALLOWED,
+     .doc = "the last configurations that were kept, newest first: number, time, size",
+     .gives = API_VALUE,
+     .refusals = "500"},
+    {.path = "/history/*",
+     .method = METHOD_GET,
+     .handle = api_history_get,
+     .other = NOT_ALLOWED,
+     .doc = "one of them",
+     .argument = NUMBER,
+     .gives = API_VALUE,
+     .refusals = "404 500"},
+    {.path = "/history/*/apply",
+     .method = METHOD_POST,
+     .handle = api_history_apply,
+     .other = NOT_ALLOWED,
+     .doc = "make it the configuration in force",
+     .argument = NUMBER,
+     CHANGE},
+    {.path = "/status/**",
+     .method = METHOD_GET,
+     .handle = api_status_get,
+     .other = INVALID_METHOD,
+     .doc = "counters, processes, modules",
+     .argument = NUMBERS,
+     .gives = API_VALUE,
+     .refusals = "404 500"},
+    {.path = "/control/applications/*/restart",
+     .method = METHOD_GET,
+     .handle = api_status_restart,
+     .other = NOT_ALLOWED,
+     .doc = "new processes for an application",
+     .argument = APPLICATION,
+     CHANGE},
+    {.path = "/control/applications/*/restart",
+     .method = METHOD_POST,
+     .handle = api_status_restart,
+     .other = NOT_ALLOWED,
+     .doc = "the same",
+     .argument = APPLICATION,
+     CHANGE},
+    {.path = "/certificates",
+     .method = METHOD_GET,
+     .handle = api_certs_list,
+     .other = INVALID_METHOD,
+     .doc = "certificate bundles by name",
+     .gives = API_VALUE},
+    {.path = "/certificates/**",
+     .method = METHOD_GET,
+     .handle = api_certs_get,
+     .other = INVALID_METHOD,
+     .doc = "one bundle, or a part of it",
+     .argument = IN_BUNDLE,
+     .gives = API_VALUE,
+     .refusals = "404"},
+    {.path = "/certificates/**",
+     .method = METHOD_PUT,
+     .handle = api_certs_put,
+     .other = INVALID_METHOD,
+     .doc = "upload a bundle: PEM, leaf first, one key; `?replace` if it exists",
+     .argument = BUNDLE,
+     .takes = API_PEM,
+     .gives = API_DONE,
+     .refusals = "400 413 500",
+     .queries = "dry_run replace"},
+    {.path = "/certificates/**",
+     .method = METHOD_DELETE,
+     .handle = api_certs_delete,
+     .other = INVALID_METHOD,
+     .doc = "delete a bundle that no listener names",
+     .argument = BUNDLE,
+     .gives = API_DONE,
+     .refusals = "400 404 500",
+     .queries = "dry_run"},
 };
 
 const struct api_resource *
@@ -57,6 +164,27 @@ api_resources(size_t *ret_n)
 {
     *ret_n = array_len(resources);
     return resources;
+}
+
+const char *
+api_method_name(enum req_method method)
+{
+    switch (method) {
+    case METHOD_GET:
+        return "GET";
+    case METHOD_PUT:
+        return "PUT";
+    case METHOD_POST:
+        return "POST";
+    case METHOD_DELETE:
+        return "DELETE";
+    case METHOD_HEAD:
+    case METHOD_OPTIONS:
+    case METHOD_CONNECT:
+    case METHOD_OTHER:
+        break;
+    }
+    return "";
 }
 
 static bool

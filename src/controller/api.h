@@ -35,15 +35,34 @@ struct api_call {
 /* For the control socket's h1_server; the owner of its connections is a struct door. */
 extern const struct http_ops api_http_ops;
 
+/* What a request brings, and what it is answered. */
+enum api_body {
+    API_NOTHING,
+    API_JSON,
+    API_PEM,
+    API_VALUE,  /* any JSON value */
+    API_CONFIG, /* the configuration or a part of it, with an ETag */
+    API_DONE,   /* {"success": …}, of a dry run with the plan */
+};
+
 struct api_resource {
     const char *path; /* "*" stands for one segment, "**" for any number of them */
     enum req_method method;
     void (*handle)(struct api_call *call);
     const char *other; /* title of 405 for methods that have no row */
     const char *doc;
+    const char *argument; /* what the "*" or "**" is, or NULL */
+    enum api_body takes;
+    enum api_body gives;
+    const char *refusals; /* statuses beside 200, separated by spaces, or NULL */
+    const char *queries;  /* likewise: what of the query is heeded, or NULL */
+    bool if_match;
 };
 
-/* All rows, for the manual. */
+/* "GET", of the methods that rows have. */
+const char *api_method_name(enum req_method method);
+
+/* All rows, for the manual and the OpenAPI description. */
 const struct api_resource *api_resources(size_t *ret_n);
 
 /*
@@ -72,8 +91,8 @@ struct json *api_plan(struct api_call *call, const struct plan *plan);
  * and the call was answered.
  */
 bool api_read_terms(struct api_call *call);
-/* A word of the query that is there, or "true" or "1": true.  Neither that nor "false" nor "0": false
- * is returned, and the call was answered. */
+/* A word of the query that is there, or "true" or "1": true.  Neither that nor "false" nor "0":
+ * false is returned, and the call was answered. */
 bool api_read_flag(struct api_call *call, const char *name, bool *ret_flag);
 
 /*
