@@ -17,10 +17,9 @@
 #define TEXT_BYTES_MAX (64u * 1024 * 1024)
 
 static const char *const kind_names[] = {
-    [NOTE_NONE] = "no counterpart",
-    [NOTE_DIFFERENT] = "different",
-    [NOTE_UNREAD] = "not evaluated",
-    [NOTE_ABSENT] = "not yet in this build",
+    [NOTE_NONE] = "no counterpart",      [NOTE_DIFFERENT] = "different",
+    [NOTE_UNREAD] = "not evaluated",     [NOTE_ABSENT] = "not yet in this build",
+    [NOTE_REFUSED] = "would be refused",
 };
 
 static void
@@ -90,7 +89,7 @@ look_over(struct migration *m, const char *path)
     if (migrate_mark_absent(m, (struct place){path, 0}))
         return;
     if (validate(m->arena, m->root, NULL, &fault) < 0)
-        migrate_note(m, (struct place){path, 0}, fault.path, NOTE_UNREAD, "%s", fault.err.text);
+        migrate_note(m, (struct place){path, 0}, fault.path, NOTE_REFUSED, "%s", fault.err.text);
 }
 
 /* What was made in any order, in the order in which one reads. */

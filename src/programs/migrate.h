@@ -24,6 +24,7 @@ enum note_kind {
     NOTE_DIFFERENT, /* it has, but it acts differently */
     NOTE_UNREAD,    /* an expression, or a file that is not there: write it by hand */
     NOTE_ABSENT,    /* written as it will be; this build has not got it yet */
+    NOTE_REFUSED,   /* the result as it is would be refused */
 };
 
 struct note {
@@ -39,8 +40,8 @@ struct migrate_file;
 
 struct migration {
     struct arena *arena;
-    struct json *root; /* the result */
-    struct slice text; /* that it was parsed from; SLICE_NONE: it was made */
+    struct json *root;  /* the result */
+    struct slice text;  /* that it was parsed from; SLICE_NONE: it was made */
     struct note *notes; /* file by file, in the order of lines */
     struct migrate_file *reading;
 };

@@ -54,18 +54,38 @@ pointer(struct arena *a, const char *parent, struct slice name)
 static void walk(struct walk *w, const struct json *value, const struct option *opt,
                  const char *where);
 
+/* Named once: a format may have said more of it. */
+static bool
+is_noted(const struct walk *w, const char *where)
+{
+    for (const struct note *note = w->m->notes; note != NULL; note = note->next) {
+        if (strcmp(note->subject, where) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+note(struct walk *w, const struct json *value, const char *where, enum note_kind kind,
+     const char *text)
+{
+    w->found++;
+    if (!is_noted(w, where))
+        migrate_note(w->m, place_of(w, value), where, kind, "%s", text);
+}
+
 static void
 walk_member(struct walk *w, const struct json *member, const struct option *opt, const char *where)
 {
     const char *place = pointer(w->m->arena, where, member->name);
     const struct option *row = option_child(opt, member->name, w->language);
 
-    if (row == NULL) {
-        w->found++;
-        migrate_note(w->m, place_of(w, member), place, NOTE_ABSENT, "%s", "");
-        return;
-    }
-    walk(w, member, row, place);
+    if (row == NULL)
+        note(w, member, place, NOTE_NONE, "there is no such option");
+    else if (option_absent(row) != NULL)
+        note(w, member, place, NOTE_ABSENT, option_absent(row));
+    else
+        walk(w, member, row, place);
 }
 
 /* "python 3.11", "python3" */
@@ -81,27 +101,34 @@ language_of(const struct json *app)
     return language;
 }
 
-/* Those that the table knows have options of their own. */
+/* Those that this build has know options of their own, and can have each that they must have. */
 static bool
-is_known(const struct option *app, struct slice language)
+is_served(struct slice language)
 {
-    for (const struct option *o = NULL; (o = option_next_child(app, o)) != NULL;) {
-        if (o->only != NULL && option_child(app, slice_cstr(option_name(o)), language) == o)
-            return true;
+    bool known = false;
+
+    for (size_t i = 0; i < n_options; i++) {
+        const struct option *o = &options[i];
+
+        if (o->only == NULL || !option_is_of(o, language))
+            continue;
+        known = true;
+        if (o->required && option_absent(o) != NULL)
+            return false;
     }
-    return false;
+    return known;
 }
 
 static bool
-is_app_of_known_language(struct walk *w, const struct json *app, const struct option *opt,
-                         const char *where)
+is_app_of_served_language(struct walk *w, const struct json *app, const char *where)
 {
+    struct arena *a = w->m->arena;
+
     w->language = language_of(app);
-    if (is_known(opt, w->language))
+    if (is_served(w->language))
         return true;
-    w->found++;
-    migrate_note(w->m, place_of(w, app), arena_printf(w->m->arena, "%s/type", where), NOTE_ABSENT,
-                 "applications of type \"" SLICE_FMT "\"", SLICE_ARG(w->language));
+    note(w, app, arena_printf(a, "%s/type", where), NOTE_ABSENT,
+         arena_printf(a, "applications of type \"" SLICE_FMT "\"", SLICE_ARG(w->language)));
     return false;
 }
 
@@ -111,7 +138,7 @@ walk(struct walk *w, const struct json *value, const struct option *opt, const c
     bool is_app = strcmp(opt->path, "applications/*") == 0;
     size_t i = 0;
 
-    if (is_app && !is_app_of_known_language(w, value, opt, where))
+    if (is_app && !is_app_of_served_language(w, value, where))
         return;
     if (value->type == JSON_ARRAY && (opt->types & T_ARRAY) != 0) {
         const struct option *element = option_child(opt, SLICE("*"), w->language);

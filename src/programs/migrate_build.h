@@ -6,7 +6,7 @@
 
 #include "programs/migrate.h"
 
-/* Notes each place of m->root that the option table does not know; whether there were any. */
+/* Notes each place of m->root that this build would refuse to know; whether there were any. */
 bool migrate_mark_absent(struct migration *m, struct place at);
 
 #endif
