@@ -12,7 +12,7 @@ CC     ?= cc
 RELEASE := build/release
 TEST    := build/test
 
-.PHONY: help run stop test unit build install bench fuzz lint docs model clean
+.PHONY: help run stop test unit build install bench fuzz lint docs transcript model clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make fuzz     each fuzz target for SECONDS=30 (default)'
 	@echo 'make bench    compare with other servers on this machine'
 	@echo 'make docs     print the reference pages in docs/ from the tables in the source'
+	@echo 'make transcript  write what the terminal test shows to docs/operations.md'
 	@echo 'make model    check the model of the shared-memory protocol'
 	@echo 'make clean    remove build/ and run/'
 
@@ -89,6 +90,11 @@ docs:
 	$(TEST)/tools/migrate_manual >docs/migrate.md
 	$(TEST)/src/programs/broodctl schema >docs/schema.json
 	$(TEST)/tools/openapi >docs/openapi.json
+
+transcript: build
+	@tools/setup test
+	BROOD_BUILD=$(abspath $(RELEASE)) BROOD_TRANSCRIPT=$(abspath docs/operations.md) \
+	  /usr/bin/python3 -m pytest -q tests/system/test_20_terminal.py -k operator
 
 model:
 	@tools/setup model

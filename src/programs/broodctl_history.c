@@ -86,18 +86,23 @@ present_at(const struct history *h)
     return i;
 }
 
+/* What diffs call the version at i. */
+static const char *
+name_at(const struct history *h, size_t i)
+{
+    return arena_printf(&h->ctl->arena, "version %lld",
+                        (long long)json_member_int(json_at(h->list, i), "number"));
+}
+
 /* How the version at i differs from the one before it, or from nothing. */
 static void
 diff_of(const struct history *h, size_t i, struct buf *ret)
 {
     struct arena *a = &h->ctl->arena;
     const struct json *before = i + 1 < h->list->n ? h->texts[i + 1] : json_new(a, JSON_OBJECT);
-    const char *old_name = "nothing that was kept";
+    const char *old_name = i + 1 < h->list->n ? name_at(h, i + 1) : "nothing that was kept";
 
-    if (i + 1 < h->list->n)
-        old_name = version_target(h->ctl, json_member_int(json_at(h->list, i + 1), "number"));
-    diff_json(a, before, h->texts[i], old_name,
-              version_target(h->ctl, json_member_int(json_at(h->list, i), "number")), ret);
+    diff_json(a, before, h->texts[i], old_name, name_at(h, i), ret);
 }
 
 static void
@@ -261,22 +266,21 @@ agrees(const struct history *h, size_t i)
 {
     struct ctl *ctl = h->ctl;
     const struct json *version = json_at(h->list, i);
-    const char *name = version_target(ctl, json_member_int(version, "number"));
     bool ask = !ctl->yes && !ctl->dry_run && isatty(STDIN_FILENO) == 1;
     struct buf diff;
 
     if (ctl->json && !ask)
         return true;
     buf_init(&diff, DIFF_BYTES_MAX);
-    if (!diff_json(&ctl->arena, h->present, h->texts[i], "in force", name, &diff))
+    if (!diff_json(&ctl->arena, h->present, h->texts[i], "in force", name_at(h, i), &diff))
         fputs("broodctl: that is what is in force\n", stderr);
     else if (!ctl->json)
         out_diff(ctl, true, buf_slice(&diff));
     buf_done(&diff);
-    return !ask || input_agrees(arena_printf(&ctl->arena, "Apply version %lld of " SLICE_FMT "?",
-                                             (long long)json_member_int(version, "number"),
-                                             SLICE_ARG(out_text(json_get(version, SLICE("time"))))),
-                                false);
+    return !ask ||
+           input_agrees(arena_printf(&ctl->arena, "Apply %s of " SLICE_FMT "?", name_at(h, i),
+                                     SLICE_ARG(out_text(json_get(version, SLICE("time"))))),
+                        false);
 }
 
 enum ctl_exit

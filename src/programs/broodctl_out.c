@@ -136,6 +136,10 @@ table_bytes(struct table *t, int64_t bytes)
         table_cell(t, PAINT_NONE, "-");
         return;
     }
+    if (bytes > 0 && bytes < 1000) {
+        table_cell(t, PAINT_NONE, "%lldB", (long long)bytes);
+        return;
+    }
     for (; value >= 1000 && unit < sizeof(units) - 2; unit++)
         value /= 1024;
     table_cell(t, PAINT_NONE, value < 10 && unit > 0 ? "%.1f%c" : "%.0f%c", value, units[unit]);

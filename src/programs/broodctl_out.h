@@ -33,7 +33,7 @@ struct table {
 void table_init(struct table *t, struct arena *a, const struct column *columns, unsigned n);
 /* The next cell; rows begin by themselves. */
 void table_cell(struct table *t, enum paint paint, const char *fmt, ...) br_printf(3, 4);
-/* "12.3M"; a negative number is unknown: "-". */
+/* "12.3M", "640B"; a negative number is unknown: "-". */
 void table_bytes(struct table *t, int64_t bytes);
 /* "2h05m"; a negative number is unknown: "-". */
 void table_age(struct table *t, int64_t ms);

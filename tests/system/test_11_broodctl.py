@@ -215,7 +215,7 @@ def test_history_lists_what_was_changed_when(ctl):
     assert newest["number"] == 4 and newest["in_force"] and newest["lines_added"] == 5 and newest["time"].endswith("Z")
     assert not any(v["in_force"] for v in others)
     assert [l for l in ctl("history", "3").splitlines() if l[0] in "+-"] == [
-        "--- /history/2", "+++ /history/3", '-\t\t\t\t\t"return": 201', '+\t\t\t\t\t"return": 202']
+        "--- version 2", "+++ version 3", '-\t\t\t\t\t"return": 201', '+\t\t\t\t\t"return": 202']
     assert json.loads(ctl("history", "--json", "3"))["different"]
     ctl("history", "9", code=REFUSED)
     assert "no version 9" in ctl.complaint
