@@ -200,7 +200,7 @@ check(const struct arguments *args)
 
     log_set_level(LOG_ERROR);
     arena_init(&l.arena, 0);
-    rc = check_config(args->check_path, find_languages, &l, CHECK_FILE);
+    rc = check_config(args->check_path, find_languages, &l, CHECK_FILE, NULL);
     arena_done(&l.arena);
     return rc;
 }

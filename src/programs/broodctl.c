@@ -26,33 +26,31 @@ struct command {
     const char *words; /* what stands behind it in --help */
     int least;         /* words */
     int most;
-    bool json; /* knows --json */
     ctl_command_fn *run;
     const char *doc;
 };
 
 static const struct command commands[] = {
-    {"get", "[PATH]", 0, 1, true, ctl_get, "print a part of the configuration, or all of it"},
-    {"put", "PATH [FILE]", 1, 2, true, ctl_put, "replace or create what is at PATH"},
-    {"append", "PATH [FILE]", 1, 2, true, ctl_append, "append to the array at PATH"},
-    {"delete", "PATH", 1, 1, true, ctl_delete, "remove what is at PATH"},
-    {"edit", "[PATH]", 0, 1, true, ctl_edit, "change it in $VISUAL or $EDITOR"},
-    {"apply", "FILE", 1, 1, true, ctl_apply, "make FILE the configuration"},
-    {"diff", "FILE", 1, 1, true, ctl_diff, "what apply would change; exit code 1 if anything"},
-    {"check", "FILE", 1, 1, false, ctl_check, "is FILE a configuration? Asks no server"},
-    {"history", "[N]", 0, 1, true, ctl_history,
-     "the last configurations, or what version N changed"},
-    {"rollback", "[N]", 0, 1, true, ctl_rollback, "back to version N, or to the one before this"},
-    {"status", "", 0, 0, true, ctl_status, "applications, processes, memory"},
-    {"restart", "APPLICATION", 1, 1, true, ctl_restart, "give it new processes; none is cut off"},
-    {"certificates", "[put NAME FILE...]", 0, 66, true, ctl_certificates,
+    {"get", "[PATH]", 0, 1, ctl_get, "print a part of the configuration, or all of it"},
+    {"put", "PATH [FILE]", 1, 2, ctl_put, "replace or create what is at PATH"},
+    {"append", "PATH [FILE]", 1, 2, ctl_append, "append to the array at PATH"},
+    {"delete", "PATH", 1, 1, ctl_delete, "remove what is at PATH"},
+    {"edit", "[PATH]", 0, 1, ctl_edit, "change it in $VISUAL or $EDITOR"},
+    {"apply", "FILE", 1, 1, ctl_apply, "make FILE the configuration"},
+    {"diff", "FILE", 1, 1, ctl_diff, "what apply would change; exit code 1 if anything"},
+    {"check", "FILE", 1, 1, ctl_check, "is FILE a configuration? Asks no server"},
+    {"history", "[N]", 0, 1, ctl_history, "the last configurations, or what version N changed"},
+    {"rollback", "[N]", 0, 1, ctl_rollback, "back to version N, or to the one before this"},
+    {"status", "", 0, 0, ctl_status, "applications, processes, memory"},
+    {"restart", "APPLICATION", 1, 1, ctl_restart, "give it new processes; none is cut off"},
+    {"certificates", "[put NAME FILE...]", 0, 66, ctl_certificates,
      "bundles and when they end; put, or delete NAME"},
-    {"ps", "", 0, 0, true, ctl_ps, "the process tree with roles, states, ages, memory"},
-    {"logs", "", 0, 0, false, ctl_logs, "the end of the error log"},
-    {"migrate", "SERVER FILE ...", 2, 64, true, ctl_migrate,
+    {"ps", "", 0, 0, ctl_ps, "the process tree with roles, states, ages, memory"},
+    {"logs", "", 0, 0, ctl_logs, "the end of the error log"},
+    {"migrate", "SERVER FILE ...", 2, 64, ctl_migrate,
      "the configuration of unit, uwsgi, gunicorn, php-fpm, fcgiwrap as brood's"},
-    {"options", "[PATH]", 0, 1, true, ctl_options, "what can be configured there"},
-    {"schema", "", 0, 0, false, ctl_schema, "a JSON Schema of the configuration, for editors"},
+    {"options", "[PATH]", 0, 1, ctl_options, "what can be configured there"},
+    {"schema", "", 0, 0, ctl_schema, "a JSON Schema of the configuration, for editors"},
 };
 
 /* The command line while it is read. */
@@ -301,14 +299,12 @@ knows_flag(const struct flag *f, const char *command)
 }
 
 static enum ctl_exit
-check_flags(const struct line *line, const char *name, bool json)
+check_flags(const struct line *line, const char *name)
 {
     for (size_t i = 0; i < array_len(flags); i++) {
         if ((line->given & 1u << i) != 0 && !knows_flag(&flags[i], name))
             return ctl_fail(CTL_USAGE, "%s belongs to: %s", flags[i].name, flags[i].commands);
     }
-    if (line->ctl.json && !json)
-        return ctl_fail(CTL_USAGE, "%s has no --json form", name);
     return CTL_OK;
 }
 
@@ -325,7 +321,7 @@ run_command(struct line *line)
             continue;
         if (n < c->least || n > c->most)
             return ctl_fail(CTL_USAGE, "usage: broodctl %s %s", c->name, c->words);
-        code = check_flags(line, c->name, c->json);
+        code = check_flags(line, c->name);
         return code == CTL_OK ? c->run(&line->ctl, n, line->words + 1) : code;
     }
     return ctl_fail(CTL_USAGE, "no such command: \"%s\"; see --help", line->words[0]);
@@ -348,7 +344,7 @@ run(struct line *line)
         return ctl_fail(CTL_USAGE, "say what to do; see --help");
     if (line->words[0][0] != '/')
         return run_command(line);
-    code = check_flags(line, "/", true);
+    code = check_flags(line, "/");
     return code == CTL_OK ? ctl_path(&line->ctl, line->n_words, line->words) : code;
 }
 

@@ -83,10 +83,44 @@ ctl_apply(struct ctl *ctl, br_unused int n, char **words)
     return send_file(ctl, "PUT", "/config", words[0]);
 }
 
-enum ctl_exit
-ctl_check(br_unused struct ctl *ctl, br_unused int n, char **words)
+/* What check finds, for --json. */
+struct found {
+    struct arena *arena;
+    struct json *faults;
+};
+
+static void
+add_text(struct found *f, struct json *object, struct slice name, const char *text)
 {
-    return check_config(words[0], NULL, NULL, CHECK_BODY) == 0 ? CTL_OK : CTL_REFUSED;
+    json_add(object, name, json_new_string(f->arena, arena_dup(f->arena, slice_cstr(text))));
+}
+
+static void
+add_fault(void *arg, const char *place, const char *pointer, const char *what)
+{
+    struct found *f = arg;
+    struct json *object = json_push(f->faults, json_new(f->arena, JSON_OBJECT));
+
+    add_text(f, object, SLICE("place"), place);
+    add_text(f, object, SLICE("path"), pointer);
+    add_text(f, object, SLICE("detail"), what);
+}
+
+enum ctl_exit
+ctl_check(struct ctl *ctl, br_unused int n, char **words)
+{
+    struct found f = {&ctl->arena, json_new(&ctl->arena, JSON_ARRAY)};
+    const struct check_sink sink = {add_fault, &f};
+    int rc = check_config(words[0], NULL, NULL, CHECK_BODY, ctl->json ? &sink : NULL);
+    struct json *object;
+
+    if (ctl->json) {
+        object = json_new(&ctl->arena, JSON_OBJECT);
+        json_add(object, SLICE("valid"), json_new_bool(&ctl->arena, rc == 0));
+        json_add(object, SLICE("faults"), f.faults);
+        out_json(object);
+    }
+    return rc == 0 ? CTL_OK : CTL_REFUSED;
 }
 
 enum ctl_exit

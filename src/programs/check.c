@@ -20,6 +20,7 @@
 struct checker {
     struct conf_faults faults;
     struct conf_file file;
+    const struct check_sink *sink;
     uint32_t *seen; /* offsets of the faults so far, in the arena of file */
     unsigned n_seen, room;
 };
@@ -43,15 +44,20 @@ note_seen(struct checker *k, uint32_t offset)
 }
 
 static void
+print_fault(void *arg br_unused, const char *place, const char *pointer, const char *what)
+{
+    fprintf(stderr, "%s: %s%s%s\n", place, pointer, pointer[0] != '\0' ? ": " : "", what);
+}
+
+static void
 on_fault(struct conf_faults *faults, const struct conf_fault *fault)
 {
     struct checker *k = container_of(faults, struct checker, faults);
-    bool has_path = fault->has_path && fault->path[0] != '\0';
 
     if (note_seen(k, fault->offset))
         return;
-    fprintf(stderr, "%s: %s%s%s\n", sources_place(&k->file.sources, fault->offset),
-            has_path ? fault->path : "", has_path ? ": " : "", fault->err.text);
+    k->sink->fault(k->sink->arg, sources_place(&k->file.sources, fault->offset),
+                   fault->has_path ? fault->path : "", fault->err.text);
 }
 
 static void
@@ -87,16 +93,17 @@ read_text(struct checker *k, const char *path, struct slice text, enum check_as 
 
 int
 check_config(const char *path, const struct conf_modules *(*modules)(void *arg), void *arg,
-             enum check_as as)
+             enum check_as as, const struct check_sink *sink)
 {
-    struct checker k = {.faults = {.on_fault = on_fault}};
+    static const struct check_sink to_stderr = {.fault = print_fault};
+    struct checker k = {.faults = {.on_fault = on_fault}, .sink = sink != NULL ? sink : &to_stderr};
     struct arena scratch;
     char *text;
     size_t n;
     int rc = fd_read_path(path, CONF_STORE_BYTES_MAX, &text, &n);
 
     if (rc < 0) {
-        fprintf(stderr, "%s: %s\n", path, strerror(-rc));
+        k.sink->fault(k.sink->arg, path, "", strerror(-rc));
         return 1;
     }
     arena_init(&scratch, 0);

@@ -112,7 +112,7 @@ def test_json_form_of_answers(ctl):
 
 @pytest.mark.parametrize("words", [
     [], ["nonsense"], ["--nonsense"], ["put"], ["get", "a", "b"], ["--control"], ["--control="], ["--json=1", "get"],
-    ["ps", "--watch"], ["get", "--dry-run"], ["apply", "--yes", "x"], ["get", "-f"], ["status", "--watch=x"], ["logs", "-n", "x"], ["check", "--json", "x"],
+    ["ps", "--watch"], ["get", "--dry-run"], ["apply", "--yes", "x"], ["get", "-f"], ["status", "--watch=x"], ["logs", "-n", "x"],
 ])
 def test_wrong_usage_is_one_line_and_exit_2(words):
     run = subprocess.run([CTL, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -169,6 +169,9 @@ def test_apply_diff_and_check(ctl, tmp_path):
     path.write_text('{\n "listners": {}}')
     ctl("check", path, code=REFUSED)
     assert ctl.complaint.startswith(f"{path}:2:2: ") and "listeners" in ctl.complaint
+    found = json.loads(ctl("check", "--json", path, code=REFUSED))
+    assert not found["valid"] and found["faults"][0]["place"] == f"{path}:2:2" and found["faults"][0]["path"] == "/listners"
+    assert ctl.complaint == "" and json.loads(ctl("check", "--json", tmp_path / "none", code=REFUSED))["faults"][0]["detail"]
     path.write_text("{")
     ctl("diff", path, code=REFUSED)
     assert ctl.complaint.startswith(f"{path}:1:2: ")
@@ -480,6 +483,15 @@ def test_logs_of_a_file_begin_at_the_right_line(ctl, tmp_path, content, n, wante
     path = tmp_path / "some.log"
     path.write_text(content)
     assert ctl("logs", "--log", path, "-n", n) == wanted
+
+
+def test_logs_as_json_are_an_object_a_line(ctl, tmp_path):
+    path = tmp_path / "some.log"
+    path.write_text('2026/11/24 21:40:13 [notice] 41#41 brood "is" ready\nTraceback:\n  no [time] here 1#1\nunfinished')
+    assert [json.loads(l) for l in ctl("logs", "--json", "--log", path).splitlines()] == [
+        {"time": "2026/11/24 21:40:13", "level": "notice", "pid": 41, "message": 'brood "is" ready'},
+        {"message": "Traceback:"}, {"message": "  no [time] here 1#1"}, {"message": "unfinished"}]
+    assert all("message" in json.loads(l) for l in ctl("logs", "--json").splitlines())
 
 
 def test_logs_follow_a_rotated_file(ctl, tmp_path):

@@ -33,7 +33,7 @@ check(const char *text, char *ret_said, size_t room)
     fd_write_all(fd, text, strlen(text));
     fd_close(&fd);
     dup2(said, STDERR_FILENO);
-    code = check_config(path, NULL, NULL, CHECK_FILE);
+    code = check_config(path, NULL, NULL, CHECK_FILE, NULL);
     dup2(saved, STDERR_FILENO);
     close(saved);
     n = pread(said, ret_said, room - 1, 0);
@@ -71,7 +71,7 @@ static void
 what_cannot_be_read_is_named(void **state)
 {
     (void)state;
-    assert_int_equal(check_config("/no/such/file", NULL, NULL, CHECK_FILE), 1);
+    assert_int_equal(check_config("/no/such/file", NULL, NULL, CHECK_FILE, NULL), 1);
 }
 
 static int
