@@ -463,8 +463,8 @@ listen_on(struct gunicorn *g, struct slice address, const char *pass, struct pla
     name = migrate_stem(g->m->arena, certificate);
     migrate_put_text(g->m, listener, "tls/certificate", slice_cstr(name));
     migrate_note(g->m, find(g, "certfile")->at, "certfile", NOTE_DIFFERENT,
-                 "upload it with its key first: cat %s %s | broodctl put /certificates/%s",
-                 certificate, text_of(g, "keyfile") != NULL ? text_of(g, "keyfile") : "KEY", name);
+                 "upload it with its key first: broodctl certificates put %s %s %s", name,
+                 certificate, text_of(g, "keyfile") != NULL ? text_of(g, "keyfile") : "KEY");
 }
 
 /* "A,B", [A, B]; on the command line --bind may stand several times. */

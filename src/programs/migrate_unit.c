@@ -169,7 +169,7 @@ migrate_unit(struct migration *m, int n, char **paths)
     look_at(&u, m->root, "");
     if (is_dir) {
         note_files(&u, paths[0], "certs", NOTE_DIFFERENT,
-                   "upload it: broodctl put /certificates/NAME FILE");
+                   "upload it: broodctl certificates put NAME FILE");
         note_files(&u, paths[0], "scripts", NOTE_NONE, "there are no JavaScript modules");
     }
     return CTL_OK;

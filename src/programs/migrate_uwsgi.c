@@ -337,9 +337,9 @@ add_tls(struct uwsgi *u, const struct ini_line *line)
     name = migrate_stem(u->m->arena, arena_cstr(u->m->arena, certificate));
     migrate_put_text(u->m, listener, "tls/certificate", slice_cstr(name));
     migrate_note(u->m, line->at, "https", NOTE_DIFFERENT,
-                 "upload the certificate and its key first: cat " SLICE_FMT
-                 " KEY | broodctl put /certificates/%s",
-                 SLICE_ARG(certificate), name);
+                 "upload the certificate and its key first: broodctl certificates put %s " SLICE_FMT
+                 " KEY",
+                 name, SLICE_ARG(certificate));
 }
 
 static void

@@ -111,7 +111,7 @@ def test_uwsgi_mounts_static_root_and_tls(migrate):
                                        "*:8000": {"pass": "routes", "backlog": 1024}}
     assert got.app["targets"] == {"mount1": {"module": "main", "prefix": "/shop"}, "mount2": {"module": "front.wsgi", "callable": "app"}}
     assert [r["action"] for r in got.config["routes"]][:2] == [{"pass": "applications/many/mount1"}, {"pass": "applications/many/mount2"}]
-    assert "cat /etc/ssl/shop.crt KEY | broodctl put /certificates/shop" in got.complaint
+    assert "broodctl certificates put shop /etc/ssl/shop.crt KEY" in got.complaint
 
 
 @pytest.mark.parametrize("options, kind, members", [
