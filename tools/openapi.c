@@ -174,6 +174,15 @@ add_body(struct arena *a, struct json *operation, const struct api_resource *row
 }
 
 static void
+add_refusal(struct arena *a, struct json *answers, struct slice status)
+{
+    json_add(answers, status,
+             fixed(a, arena_printf(a, "{\"$ref\": \"#/components/responses/" SLICE_FMT "\"}",
+                                   SLICE_ARG(status))));
+}
+
+/* What a row names, and what anybody may get who is not let in. */
+static void
 add_answers(struct arena *a, struct json *operation, const struct api_resource *row,
             const char *path)
 {
@@ -186,10 +195,10 @@ add_answers(struct arena *a, struct json *operation, const struct api_resource *
         json_add(good, SLICE("headers"),
                  fixed(a, "{\"ETag\": {\"$ref\": \"#/components/headers/ETag\"}}"));
     add_content(a, good, "application/json", schema_of(a, row->gives, path));
+    add_refusal(a, answers, SLICE("401"));
+    add_refusal(a, answers, SLICE("403"));
     while (rest.n > 0 && slice_split(&rest, ' ', &status))
-        json_add(answers, status,
-                 fixed(a, arena_printf(a, "{\"$ref\": \"#/components/responses/" SLICE_FMT "\"}",
-                                       SLICE_ARG(status))));
+        add_refusal(a, answers, status);
 }
 
 static const char *
@@ -263,6 +272,8 @@ static const struct {
     const char *doc;
 } refusals[] = {
     {"400", "The body or the request is not acceptable."},
+    {"401", "This control socket asks for a token."},
+    {"403", "Who asks may read /status only."},
     {"404", "There is nothing at this path."},
     {"405", "What is at this path does not know the method."},
     {"412", "The configuration in force is not one that If-Match names."},
