@@ -61,6 +61,50 @@ check_host(struct slice host, struct br_err *err)
     return 0;
 }
 
+/* One inet address at one port, as bind(2) sees it. */
+struct place {
+    int family;
+    struct in6_addr host; /* IPv4: in the first bytes */
+    bool any;
+    struct slice port;
+};
+
+static bool
+read_place(const char *text, struct place *ret)
+{
+    const char *colon = strrchr(text, ':');
+    struct slice host = slice_make(text, colon != NULL ? (size_t)(colon - text) : 0);
+    bool v6 = host.n > 2 && host.p[0] == '[';
+    char name[INET6_ADDRSTRLEN];
+    struct in6_addr none = {0};
+
+    *ret = (struct place){.family = v6 ? AF_INET6 : AF_INET};
+    if (host.n == 0 || slice_starts(slice_cstr(text), SLICE("unix:")))
+        return false;
+    ret->port = slice_cstr(colon + 1);
+    if (v6)
+        host = slice_sub(host, 1, host.n - 1);
+    if (!slice_eq(host, SLICE("*"))) {
+        if (host.n >= sizeof name)
+            return false;
+        memcpy(name, host.p, host.n);
+        name[host.n] = '\0';
+        if (inet_pton(ret->family, name, &ret->host) != 1)
+            return false;
+    }
+    ret->any = memcmp(&ret->host, &none, sizeof none) == 0;
+    return true;
+}
+
+bool
+address_overlap(const char *a, const char *b)
+{
+    struct place x, y;
+
+    return read_place(a, &x) && read_place(b, &y) && x.family == y.family && x.any != y.any &&
+           slice_eq(x.port, y.port);
+}
+
 int
 address_check(struct slice text, struct br_err *err)
 {

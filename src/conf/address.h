@@ -1,5 +1,5 @@
 /*
- * address.h - may this text be the name of a listener?
+ * address.h - may this text be the name of a listener, and which two get in each other's way?
  *
  * Syntax only, as a rule of the configuration; event/listener makes a socket address of it.
  */
@@ -16,5 +16,11 @@
  * 0, or -EBADMSG with the sentence.
  */
 int address_check(struct slice text, struct br_err *err);
+
+/*
+ * Do two valid addresses differ, and yet one has connections of the other: *:80 and 127.0.0.1:80,
+ * [::]:80 and [::1]:80?  The kernel gives a connection to the socket that says its address.
+ */
+bool address_overlap(const char *a, const char *b);
 
 #endif

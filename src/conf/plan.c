@@ -6,6 +6,8 @@
  */
 #include "conf/plan.h"
 
+#include "conf/address.h"
+
 struct planner {
     const struct generation *old; /* NULL: nothing runs */
     const struct generation *next;
@@ -55,14 +57,37 @@ same_log(const struct planner *p)
     return old != NULL && next != NULL && strcmp(old, next) == 0;
 }
 
+static bool
+overlaps_any(const struct listener_conf *l, const struct listener_conf *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (address_overlap(l->address, list[i].address))
+            return true;
+    return false;
+}
+
+/* With what listens already, or will when its turn comes. */
+static bool
+opens_beside(const struct planner *p, const struct listener_conf *l)
+{
+    return overlaps_any(l, p->next->listeners, p->next->n_listeners) ||
+           (p->old != NULL && overlaps_any(l, p->old->listeners, p->old->n_listeners));
+}
+
 static void
 add_what_may_fail(struct planner *p)
 {
     const struct generation *next = p->next;
 
     for (size_t i = 0; i < next->n_listeners; i++) {
-        if (old_listener(p, &next->listeners[i]) == NULL)
-            add(p, PLAN_LISTENER_OPEN)->listener = &next->listeners[i];
+        const struct listener_conf *l = &next->listeners[i];
+        struct plan_step *step;
+
+        if (old_listener(p, l) != NULL)
+            continue;
+        step = add(p, PLAN_LISTENER_OPEN);
+        step->listener = l;
+        step->beside = opens_beside(p, l);
     }
     if (next->access_log != NULL && !same_log(p))
         add(p, PLAN_LOG_OPEN)->log = next->access_log;
@@ -114,8 +139,14 @@ add_what_goes(struct planner *p)
     if (old == NULL)
         return;
     for (size_t i = 0; i < old->n_listeners; i++) {
-        if (generation_listener(next, slice_cstr(old->listeners[i].address)) == NULL)
-            add(p, PLAN_LISTENER_CLOSE)->listener = &old->listeners[i];
+        const struct listener_conf *l = &old->listeners[i];
+        struct plan_step *step;
+
+        if (generation_listener(next, slice_cstr(l->address)) != NULL)
+            continue;
+        step = add(p, PLAN_LISTENER_CLOSE);
+        step->listener = l;
+        step->beside = overlaps_any(l, next->listeners, next->n_listeners);
     }
     if (old->access_log != NULL && !same_log(p))
         add(p, PLAN_LOG_CLOSE)->log = old->access_log;

@@ -32,6 +32,12 @@ struct plan_step {
     const struct app_conf *was;           /* APP_START, APP_KEEP: the old one, or NULL */
     const char *log;                      /* LOG_*: path */
     bool relisten; /* LISTENER_KEEP: the backlog is another: listen(2) again */
+    /*
+     * LISTENER_OPEN, LISTENER_CLOSE: it overlaps another one, as *:80 and 127.0.0.1:80 do.  To open
+     * it, bind now and listen last, so that until then all connections go where they went; to close
+     * it, let no connection begin some time before.
+     */
+    bool beside;
 };
 
 struct plan {

@@ -1,9 +1,10 @@
 /*
  * apply.c - one change of the configuration at a time, from a parsed text to live and saved.
  *
- *   PARSED --validate, plan--> VALID --open, start, save, prepare--> PREPARED
- *      |                         |                                      |
- *      +--------> FAILED <-------+ undo, answer why     SAVED <--keep-- COMMITTED
+ *   PARSED --validate, plan--> VALID --open, start, save, prepare--> PREPARED --listen--+
+ *      |                         |                                      |              |
+ *      +--------> FAILED <-------+------------- undo, answer why -------+              v
+ *                                                            SAVED <--keep-- COMMITTED
  *
  * A dry run is over once it is VALID: its answer is the plan.
  *
@@ -32,6 +33,7 @@
 
 #define ASKED_AT_ONCE   32 /* main's line holds no more than a few hundred */
 #define SAVE_WAIT_MS    60000
+#define HUSH_MS         20 /* a handshake's last packet comes in this time from a near network */
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)
 
 /* One step of a change: a beginning, or one question for each step of the plan that is wanted. */
@@ -47,7 +49,7 @@ static void run(struct apply *a);
 static const unsigned may_become[CHANGE_STATES] = {
     [CHANGE_PARSED] = TO(VALID) | TO(FAILED),
     [CHANGE_VALID] = TO(PREPARED) | TO(FAILED),
-    [CHANGE_PREPARED] = TO(COMMITTED),
+    [CHANGE_PREPARED] = TO(COMMITTED) | TO(FAILED),
     [CHANGE_COMMITTED] = TO(SAVED),
     [CHANGE_SAVED] = 0,
     [CHANGE_FAILED] = 0,
@@ -92,6 +94,7 @@ static void
 forget_current(struct apply *a)
 {
     dispatch_forget(a->task->dispatch, a);
+    loop_timer_cancel(a->task->loop, &a->hush);
     for (size_t i = 0; i < a->plan.n && a->asks != NULL; i++)
         dispatch_forget(a->task->dispatch, &a->asks[i]);
     deployment_done(&a->next);
@@ -130,6 +133,23 @@ fail(struct apply *a)
     finish(a, CHANGE_REFUSED);
 }
 
+/*
+ * A listener that overlaps another one listens right before the commit: from then on connections
+ * that were the other's are its own, and nobody takes them until the routers have changed over.
+ */
+static bool
+is_beside(const struct plan_step *step)
+{
+    return step->verb == PLAN_LISTENER_OPEN && step->beside;
+}
+
+/* The other way round: what would still come to a listener that goes shall find the one beside. */
+static bool
+is_hushed(const struct plan_step *step)
+{
+    return step->verb == PLAN_LISTENER_CLOSE && step->beside;
+}
+
 /* Ask main about the steps of the plan that the step under way is for, some at a time. */
 static void
 ask_more(struct apply *a)
@@ -139,6 +159,7 @@ ask_more(struct apply *a)
 
         if (ask->runs || !a->doing->wanted(ask->step))
             continue;
+        ask->late = a->doing->wanted == is_beside;
         if (ask_send(ask) < 0) {
             fail(a);
             return;
@@ -313,10 +334,45 @@ tell_running(struct apply *a)
         br_log(LOG_ALERT, "main cannot be told what runs: %s", strerror(-fd));
 }
 
+/*
+ * Main lets go of what closes before the routers do: each takes what waits in the queue and lets go
+ * too, so the last of them leaves no moment in which connections come and nobody will take them.
+ */
+static void
+close_listeners(struct apply *a)
+{
+    for (size_t i = 0; i < a->plan.n; i++)
+        if (a->plan.steps[i].verb == PLAN_LISTENER_CLOSE)
+            ask_close(a->task, &a->plan.steps[i]);
+}
+
+static void
+on_hushed(struct timer *t)
+{
+    struct apply *a = container_of(t, struct apply, hush);
+
+    a->pending--;
+    run(a);
+}
+
+/* Who was half connected when a listener was hushed comes in this time, and is served from it. */
+static void
+begin_hush(struct apply *a)
+{
+    for (size_t i = 0; i < a->plan.n; i++) {
+        if (!is_hushed(&a->plan.steps[i]))
+            continue;
+        a->pending++;
+        loop_timer(a->task->loop, &a->hush, HUSH_MS);
+        return;
+    }
+}
+
 static void
 begin_commit(struct apply *a)
 {
     tell_running(a);
+    close_listeners(a);
     INJECT(controller, running_told);
     if (a->live.generation != NULL)
         retire_replaced(a);
@@ -359,12 +415,9 @@ begin_end(struct apply *a)
     struct deployment old = a->live;
     bool kept = a->fault.err.rc == 0;
 
-    for (size_t i = 0; i < a->plan.n; i++) {
-        const struct plan_step *step = &a->plan.steps[i];
-
-        if (step->verb == PLAN_LISTENER_CLOSE || step->verb == PLAN_LOG_CLOSE)
-            ask_close(a->task, step);
-    }
+    for (size_t i = 0; i < a->plan.n; i++)
+        if (a->plan.steps[i].verb == PLAN_LOG_CLOSE)
+            ask_close(a->task, &a->plan.steps[i]);
     a->live = a->next;
     a->next = (struct deployment){.generation = NULL};
     retire_adopted(a);
@@ -378,8 +431,9 @@ begin_end(struct apply *a)
 }
 
 static const struct apply_step steps[] = {
-    {.wanted = is_open},     {.wanted = is_start},  {.begin = begin_save}, {.begin = begin_prepare},
-    {.begin = begin_commit}, {.begin = begin_keep}, {.begin = begin_end},
+    {.wanted = is_open},   {.wanted = is_start},  {.begin = begin_save}, {.begin = begin_prepare},
+    {.wanted = is_beside}, {.wanted = is_hushed}, {.begin = begin_hush}, {.begin = begin_commit},
+    {.begin = begin_keep}, {.begin = begin_end},
 };
 
 static void
@@ -536,6 +590,7 @@ apply_init(struct apply *a, struct task *task, const struct conf_modules *module
     *a = (struct apply){.task = task, .modules = modules, .fault.err = BR_ERR_NONE};
     list_init(&a->queue);
     retire_init(&a->retire, task);
+    timer_init(&a->hush, on_hushed);
     routers_init(&a->routers, task, on_routers);
 }
 

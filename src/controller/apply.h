@@ -6,6 +6,7 @@
 #define CONTROLLER_APPLY_H
 
 #include "base/list.h"
+#include "event/timer.h"
 #include "conf/plan.h"
 #include "controller/deployment.h"
 #include "controller/retire.h"
@@ -17,7 +18,7 @@ struct message;
 enum change_state {
     CHANGE_PARSED,    /* waits for its turn */
     CHANGE_VALID,     /* listeners open, applications start, routers build */
-    CHANGE_PREPARED,  /* nothing can refuse it any more */
+    CHANGE_PREPARED,  /* but for listeners beside others, nothing can refuse it any more */
     CHANGE_COMMITTED, /* every router serves it */
     CHANGE_SAVED,     /* and it is on disk */
     CHANGE_FAILED,    /* before it was committed: all is as before */
@@ -86,9 +87,10 @@ struct apply {
     struct conf_fault fault;
     unsigned step; /* how many steps were begun */
     const struct apply_step *doing;
-    size_t asked;     /* steps of the plan that it has looked at */
-    unsigned pending; /* answers that it still waits for */
-    bool for_routers; /* it waits for the routers */
+    size_t asked;      /* steps of the plan that it has looked at */
+    unsigned pending;  /* answers that it still waits for */
+    bool for_routers;  /* it waits for the routers */
+    struct timer hush; /* it waits for who is half connected to a listener that goes */
 };
 
 void apply_init(struct apply *a, struct task *task, const struct conf_modules *modules);

@@ -1,8 +1,9 @@
 /*
  * ask.c - one question to main about one step of a plan, and how it is taken back.
  *
- *   LISTENER_OPEN, LOG_OPEN   OPEN            taken back by CLOSE
+ *   LISTENER_OPEN, LOG_OPEN   OPEN            taken back by CLOSE; beside another: twice
  *   LISTENER_KEEP (relisten)  OPEN            stays: it is live already
+ *   LISTENER_CLOSE (beside)   OPEN, reserved  stays: nothing fails after it
  *   APP_START                 PROCESS_START   taken back by PROCESS_STOP
  */
 #include "controller/ask.h"
@@ -39,7 +40,9 @@ on_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
     const struct plan_step *step = ask->step;
 
     INJECT(controller, open_answered);
-    if (step->listener != NULL)
+    if (step->verb == PLAN_LISTENER_CLOSE)
+        rc = 0; /* at worst it hears on until it is closed */
+    else if (step->listener != NULL)
         rc = parent_result(m, rc, ask->err, "cannot open listener %s", step->listener->address);
     else
         rc = parent_result(m, rc, ask->err, "cannot open access log %s", step->log);
@@ -52,6 +55,7 @@ ask_open(struct ask *ask)
     struct msg_open question;
     int rc = name_opened(ask->step, &question);
 
+    question.reserve = ask->step->beside && !ask->late;
     if (rc == 0)
         rc = parent_ask(ask->task, MSG_OPEN, &question, NULL, 0, OPEN_WAIT_MS, on_opened, ask);
     INJECT(controller, open_asked);
@@ -115,7 +119,7 @@ ask_send(struct ask *ask)
 {
     int rc = ask->step->verb == PLAN_APP_START ? ask_start(ask) : ask_open(ask);
 
-    ask->sent = rc == 0;
+    ask->sent |= rc == 0;
     return rc;
 }
 
@@ -136,6 +140,7 @@ ask_take_back(const struct ask *ask, bool leave_open)
 
     if (ask->step->verb == PLAN_APP_START)
         parent_tell(ask->task, MSG_PROCESS_STOP, &order, NULL, 0);
-    else if (ask->step->verb != PLAN_LISTENER_KEEP && !leave_open)
+    else if (ask->step->verb != PLAN_LISTENER_KEEP && ask->step->verb != PLAN_LISTENER_CLOSE &&
+             !leave_open)
         ask_close(ask->task, ask->step);
 }

@@ -18,6 +18,7 @@ struct ask {
     void (*on_answer)(struct ask *ask, int rc);
     void *owner;
     bool sent;
+    bool late; /* of a listener beside another: reserved, and now to be listened on */
     bool runs; /* that launch is there already: nothing to ask */
 };
 

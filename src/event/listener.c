@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -124,6 +125,28 @@ listener_stop(struct listener *l)
     loop_del(l->loop, &l->watch);
     loop_timer_cancel(l->loop, &l->retry);
     l->loop = NULL;
+}
+
+/* In a segment's own bytes, which is what a filter of a TCP socket sees (RFC 9293, 3.1). */
+#define TCP_FLAGS 13
+#define TCP_SYN   0x02
+
+void
+listener_hush(int fd, bool on)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TCP_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    static const int unused = 0;
+    const struct sock_fprog program = {.len = array_len(code), .filter = code};
+
+    if (on)
+        setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+    else
+        setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused));
 }
 
 void
@@ -302,27 +325,59 @@ bind_address(int fd, const char *text, const struct sockaddr_storage *addr, sock
     return 0;
 }
 
+void
+listener_share_port(int fd, bool on)
+{
+    const int value = on;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof(value)); /* a Unix socket may refuse */
+}
+
+static int
+open_bound(const char *text, bool shared, struct sockaddr_storage *addr, int *ret_fd,
+           struct br_err *err)
+{
+    br_cleanup(fd_closep) int fd = -1;
+    socklen_t len;
+    int rc = listener_parse(text, addr, &len, err);
+
+    if (rc < 0)
+        return rc;
+    fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return br_fail(err, -errno, "cannot make a socket for \"%s\"", text);
+    rc = set_options(fd, addr->ss_family);
+    if (rc < 0)
+        return br_fail(err, rc, "cannot set the options of \"%s\"", text);
+    if (shared)
+        listener_share_port(fd, true);
+    rc = bind_address(fd, text, addr, len, err);
+    if (rc < 0)
+        return rc;
+    if (shared)
+        listener_share_port(fd, false);
+    *ret_fd = fd_take(&fd);
+    return 0;
+}
+
+int
+listener_reserve(const char *text, int *ret_fd, struct br_err *err)
+{
+    struct sockaddr_storage addr;
+
+    return open_bound(text, true, &addr, ret_fd, err);
+}
+
 int
 listener_open(const char *text, int backlog, int *ret_fd, struct br_err *err)
 {
     br_cleanup(fd_closep) int fd = -1;
     struct sockaddr_storage addr;
     const char *path;
-    socklen_t len;
-    int rc = listener_parse(text, &addr, &len, err);
+    int rc = open_bound(text, false, &addr, &fd, err);
 
     if (rc < 0)
         return rc;
-    fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return br_fail(err, -errno, "cannot make a socket for \"%s\"", text);
-    rc = set_options(fd, addr.ss_family);
-    if (rc < 0)
-        return br_fail(err, rc, "cannot set the options of \"%s\"", text);
-    rc = bind_address(fd, text, &addr, len, err);
-    if (rc < 0)
-        return rc;
-
     if (listen(fd, backlog) < 0) {
         rc = br_fail(err, -errno, "cannot listen on \"%s\"", text);
         path = socket_path(&addr);

@@ -37,6 +37,12 @@ int listener_start(struct listener *l, struct loop *loop, int fd, int batch, lis
 void listener_stop(struct listener *l);
 /* Accept all that wait in the kernel's queue now, in spite of batch. */
 void listener_drain(struct listener *l);
+/*
+ * For a TCP socket about to be closed, whoever else has it: a client that asks to connect is not
+ * heard, asks again a second later, and finds who listens then instead of a queue that nobody
+ * empties.  Who is half connected already still comes.
+ */
+void listener_hush(int fd, bool on);
 
 /*
  * Parse "127.0.0.1:80", "*:80", "[::1]:80", "unix:/path", "unix:@name".
@@ -44,6 +50,16 @@ void listener_drain(struct listener *l);
  */
 int listener_parse(const char *text, struct sockaddr_storage *ret_addr, socklen_t *ret_len,
                    struct br_err *err);
+
+/*
+ * listener_reserve - as listener_open, but without listening: no connection comes yet.
+ *
+ * SO_REUSEPORT is on while it binds.  If it is on for sockets of ours that listen at an address
+ * which overlaps, it does for them; nobody else is in the way, or it is -EADDRINUSE.
+ */
+int listener_reserve(const char *text, int *ret_fd, struct br_err *err);
+/* SO_REUSEPORT of a TCP socket: for the moment in which one of ours binds or listens beside it. */
+void listener_share_port(int fd, bool on);
 
 /*
  * Open, bind and listen.  Stream socket, close-on-exec, non-blocking; IPv6 ones V6ONLY;

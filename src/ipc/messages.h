@@ -94,6 +94,7 @@ enum open_kind {
 struct msg_open {
     uint32_t kind;
     int32_t value;
+    uint32_t reserve; /* OPEN_LISTENER: bind, listen when asked again without; hush if it listens */
     char name[512];
 };
 

@@ -8,6 +8,12 @@
  *                            taken over by a stranger can make main open nothing new
  *   controller: CLOSE name -> closed, a Unix socket's file is removed
  *
+ * Two listeners may overlap: *:80 and 127.0.0.1:80.  bind(2) and listen(2) refuse the second one
+ * while the first listens, unless both have SO_REUSEPORT (socket(7)).  Ours have it only for that
+ * one call: nobody else of our user can join in.  The second is reserved first, and listens when
+ * the controller asks again, right before its commit: a change that fails has taken no connection
+ * from the first.  If the first goes, it is hushed before.
+ *
  * A controller that came after another one begins with OPEN for all that its configuration needs,
  * and asks for the control socket when it is done: what only its predecessor wanted is closed then.
  */
@@ -40,6 +46,8 @@ struct opened {
     enum open_kind kind;
     int fd; /* OPEN_LISTENER; access logs are opened anew for each asker, since files rotate */
     int backlog;
+    bool listens;    /* OPEN_LISTENER: else it is reserved */
+    bool hushed;     /* it goes, and is to have no new connection */
     pid_t wanted_by; /* the controller that asked last */
     char name[sizeof(((struct msg_open *)NULL)->name)];
 };
@@ -99,14 +107,58 @@ open_log(const char *path, int *ret_fd, struct br_err *err)
     return 0;
 }
 
+static void
+share_ports(struct main *m, bool on)
+{
+    struct opened *o;
+
+    list_foreach (o, &m->opened, link)
+        if (o->kind == OPEN_LISTENER)
+            listener_share_port(o->fd, on);
+}
+
 static int
-open_new(struct opened *o, int backlog, struct br_err *err)
+reserve(struct main *m, struct opened *o, struct br_err *err)
+{
+    int rc;
+
+    share_ports(m, true);
+    rc = listener_reserve(o->name, &o->fd, err);
+    share_ports(m, false);
+    return rc;
+}
+
+static int
+open_new(struct main *m, struct opened *o, const struct msg_open *order, struct br_err *err)
 {
     br_cleanup(fd_closep) int log = -1;
 
-    if (o->kind == OPEN_LISTENER)
-        return listener_open(o->name, backlog, &o->fd, err);
-    return open_log(o->name, &log, err);
+    if (o->kind == OPEN_ACCESS_LOG)
+        return open_log(o->name, &log, err);
+    o->listens = !order->reserve;
+    return order->reserve ? reserve(m, o, err) : listener_open(o->name, order->value, &o->fd, err);
+}
+
+/* listen(2) for the first time, or again with another backlog. */
+static int
+want_listening(struct main *m, struct opened *o, const struct msg_open *order, struct br_err *err)
+{
+    int rc = 0;
+
+    if (o->listens && (order->reserve || o->hushed)) {
+        o->hushed = order->reserve;
+        listener_hush(o->fd, o->hushed);
+    }
+    if (order->reserve || (o->listens && o->backlog == order->value))
+        return 0;
+    if (!o->listens)
+        share_ports(m, true);
+    if (listen(o->fd, order->value < 0 ? INT32_MAX : order->value) < 0)
+        rc = br_fail(err, -errno, "cannot listen on \"%s\"", o->name);
+    if (!o->listens)
+        share_ports(m, false);
+    o->listens |= rc == 0;
+    return rc;
 }
 
 /* The controller wants it: open unless it is. */
@@ -118,9 +170,9 @@ want(struct main *m, const struct msg_open *order, pid_t pid, struct br_err *err
     int rc;
 
     if (o != NULL) {
-        if (o->kind == OPEN_LISTENER && o->backlog != order->value &&
-            listen(o->fd, order->value < 0 ? INT32_MAX : order->value) < 0)
-            return br_fail(err, -errno, "cannot listen on \"%s\"", o->name);
+        rc = o->kind == OPEN_LISTENER ? want_listening(m, o, order, err) : 0;
+        if (rc < 0)
+            return rc;
         o->backlog = order->value;
         o->wanted_by = pid;
         return 0;
@@ -133,7 +185,7 @@ want(struct main *m, const struct msg_open *order, pid_t pid, struct br_err *err
     *o = (struct opened){.kind = kind, .fd = -1, .backlog = order->value, .wanted_by = pid};
     memcpy(o->name, order->name, sizeof(o->name));
     list_init(&o->link);
-    rc = open_new(o, order->value, err);
+    rc = open_new(m, o, order, err);
     if (rc < 0) {
         free(o);
         return rc;

@@ -9,7 +9,9 @@ twice and a number stays as it is written.
 """
 
 import json
+import sys
 
+sys.setrecursionlimit(20_000)  # for what is buried
 HUGE = 100_000
 SCALARS = ["null", "true", "false", "0", "-1", "1.5", "1e18", '""', '"x"', '"\\u0000"', "99999999999999"]
 NUMBERS = ["-1", "-0.5", "0", "1e2", "2147483647", "2147483648", "4294967296", "9e18", "-9e18", "0.001", "1e-300", "123456789012345"]

@@ -96,6 +96,36 @@ bytes_that_a_socket_cannot_have_are_refused(void **state)
     assert_int_equal(address_check(SLICE("127.0.0.1\0:80"), NULL), -EBADMSG);
 }
 
+static void
+wildcards_overlap_with_what_they_stand_for(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool overlap;
+    } pairs[] = {
+        {"*:80", "127.0.0.1:80", true},
+        {"0.0.0.0:80", "127.0.0.1:80", true},
+        {"[::]:80", "[::1]:80", true},
+        {"[0::0]:80", "[2001:db8::1]:80", true},
+        {"*:80", "127.0.0.1:81", false},
+        {"*:80", "[::1]:80", false},
+        {"[::]:80", "127.0.0.1:80", false},
+        {"*:80", "[::]:80", false},
+        {"*:80", "*:80", false},
+        {"*:80", "0.0.0.0:80", false},
+        {"127.0.0.1:80", "127.0.0.2:80", false},
+        {"unix:/a:80", "*:80", false},
+        {"unix:@a", "unix:@b", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(pairs); i++) {
+        if (address_overlap(pairs[i].a, pairs[i].b) != pairs[i].overlap ||
+            address_overlap(pairs[i].b, pairs[i].a) != pairs[i].overlap)
+            fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+    }
+}
+
 int
 main(void)
 {
@@ -103,6 +133,7 @@ main(void)
         cmocka_unit_test(addresses_are_accepted),
         cmocka_unit_test(other_texts_are_refused),
         cmocka_unit_test(bytes_that_a_socket_cannot_have_are_refused),
+        cmocka_unit_test(wildcards_overlap_with_what_they_stand_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

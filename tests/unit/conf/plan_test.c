@@ -29,9 +29,10 @@ step_text(struct arena *a, const struct plan_step *step)
                        : step->app != NULL    ? step->app->python.own.module
                                               : step->log;
 
-    return arena_printf(a, "%s %s%s%s%s", verbs[step->verb], what, step->was != NULL ? " was " : "",
+    return arena_printf(a, "%s %s%s%s%s%s", verbs[step->verb], what,
+                        step->was != NULL ? " was " : "",
                         step->was != NULL ? step->was->python.own.module : "",
-                        step->relisten ? " anew" : "");
+                        step->relisten ? " anew" : "", step->beside ? " beside" : "");
 }
 
 /* The steps between two texts (old may be NULL), separated by "; ". */
@@ -130,6 +131,27 @@ emptying_closes_and_stops_all(void **state)
         "close *:1; close log /l; stop m");
 }
 
+#define TO_ROUTES "{\"pass\":\"routes\"}"
+#define WIDE      "\"*:1\":" TO_ROUTES
+#define NARROW    "\"10.0.0.1:1\":" TO_ROUTES
+
+static void
+listeners_that_overlap_are_opened_and_closed_beside_each_other(void **state)
+{
+    static const char wide[] = "{\"routes\":[],\"listeners\":{" WIDE "}}",
+                      narrow[] = "{\"routes\":[],\"listeners\":{" NARROW "}}",
+                      both[] = "{\"routes\":[],\"listeners\":{" WIDE "," NARROW "}}";
+
+    assert_string_equal(steps_between(*state, wide, narrow, SLICE_NONE),
+                        "open 10.0.0.1:1 beside; close *:1 beside");
+    assert_string_equal(steps_between(*state, narrow, both, SLICE_NONE),
+                        "open *:1 beside; keep 10.0.0.1:1");
+    assert_string_equal(steps_between(*state, NULL, both, SLICE_NONE),
+                        "open *:1 beside; open 10.0.0.1:1 beside");
+    assert_string_equal(steps_between(*state, both, wide, SLICE_NONE),
+                        "keep *:1; close 10.0.0.1:1 beside");
+}
+
 int
 main(void)
 {
@@ -140,6 +162,7 @@ main(void)
         arena_test(an_application_is_the_same_when_its_text_is),
         arena_test(a_restart_starts_only_that_application),
         arena_test(emptying_closes_and_stops_all),
+        arena_test(listeners_that_overlap_are_opened_and_closed_beside_each_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
