@@ -78,6 +78,7 @@ fuzz:
 
 bench: build
 	@tools/setup bench
+	bench/interp.py --build $(RELEASE)
 	bench/compare.py --brood $(RELEASE)/src/programs/brood --modules $(abspath $(RELEASE))/src/modules
 
 docs:

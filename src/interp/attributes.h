@@ -3,8 +3,8 @@
  *
  *   umask=0022  cwd=I  fd=I:N  rlimit=R:SOFT:HARD  sigign=HEX  sigblk=HEX  nice=N
  *
- * I is an index into the descriptors that travel along (0 to 2 are stdin, stdout, stderr), bit s-1 of a
- * HEX stands for signal s.  Strings with their NULs, as the protocol wants them.
+ * I is an index into the descriptors that travel along (0 to 2 are stdin, stdout, stderr), bit s-1
+ * of a HEX stands for signal s.  Strings with their NULs, as the protocol wants them.
  */
 #ifndef INTERP_ATTRIBUTES_H
 #define INTERP_ATTRIBUTES_H

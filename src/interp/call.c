@@ -1,8 +1,8 @@
 /*
  * call.c - one connection, from accept to the status.
  *
- *   WAITING --an executor is free: greeting--> GREETED --request whole--> RUNNING --executor ended--> gone
- *      |  first byte 02: a query, answered at once
+ *   WAITING --an executor is free: greeting--> GREETED --request whole--> RUNNING --executor
+ * ended--> gone |  first byte 02: a query, answered at once
  *
  * Bytes and descriptors are gathered as they come, also before the greeting: a caller may send
  * ahead.  A connection that ends is no error: before the request was whole nothing has run, after
@@ -27,7 +27,7 @@
 
 #define READ_BYTES (64u * 1024)
 
-enum call_state { CALL_WAITING, CALL_GREETED, CALL_RUNNING };
+enum call_state { CALL_WAITING, CALL_GREETED, CALL_RUNNING, CALL_ASKING };
 
 struct call {
     struct list link;
@@ -200,6 +200,10 @@ go_on(struct call *c)
     case MESSAGE_MORE:
         return;
     case MESSAGE_QUERY:
+        if (c->state != CALL_ASKING) {
+            br_fail(&err, -EBADMSG, "a question on a connection for calls");
+            break;
+        }
         answer_query(c);
         return;
     case MESSAGE_WHOLE:
@@ -251,7 +255,9 @@ read_some(struct call *c)
         struct cmsghdr head;
         char room[CMSG_SPACE(sizeof(int) * WIRE_FDS_MAX)];
     } control;
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
                              .msg_controllen = sizeof(control)};
     ssize_t n = recvmsg(c->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
@@ -279,7 +285,7 @@ on_readable(struct watch *w, br_unused uint32_t events)
 }
 
 void
-call_new(struct server *s, int fd)
+call_new(struct server *s, int fd, bool asks)
 {
     struct call *c = calloc(1, sizeof(*c));
 
@@ -289,7 +295,8 @@ call_new(struct server *s, int fd)
     c->fd = fd;
     buf_init(&c->in, WIRE_MESSAGE_MAX + 4096);
     list_add_tail(&s->calls, &c->link);
-    s->n_waiting++;
+    c->state = asks ? CALL_ASKING : CALL_WAITING;
+    s->n_waiting += !asks;
     fd_set_nonblock(fd, true);
     if (loop_add(s->loop, &c->watch, fd, EPOLLIN, on_readable) < 0)
         release(c);
@@ -300,7 +307,7 @@ call_waiting(struct server *s)
 {
     struct call *c;
 
-    list_foreach(c, &s->calls, link)
+    list_foreach (c, &s->calls, link)
         if (c->state == CALL_WAITING)
             return c;
     return NULL;
@@ -311,7 +318,7 @@ call_drop_waiting(struct server *s)
 {
     struct call *c, *next;
 
-    list_foreach_safe(c, next, &s->calls, link)
+    list_foreach_safe (c, next, &s->calls, link)
         if (c->state == CALL_WAITING)
             release(c);
 }

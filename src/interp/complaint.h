@@ -8,8 +8,8 @@
 
 #include "interp/invocation.h"
 
-#define EXIT_USAGE  255
-#define EXIT_FAILED 127
+#define EXIT_USAGE    255
+#define EXIT_FAILED   127
 #define EXIT_NO_PLACE 75 /* EX_TEMPFAIL of sysexits(3) */
 
 /* "prefork-interp: sentence" on stderr; EXIT_FAILED. */

@@ -1,7 +1,8 @@
 /*
  * executor.c - the interpreter's children: ordered, waiting, busy, ended.
  *
- *   ORDERED --interpreter told its pid--> SPARE --request sent--> BUSY --pidfd--> ENDED --status--> gone
+ *   ORDERED --interpreter told its pid--> SPARE --request sent--> BUSY --pidfd--> ENDED --status-->
+ * gone
  *
  * On the line each message is a datagram: down 'F' id (with the executor's socket) and 'R' pid, up
  * 'F' id pid and 'R' pid status.  The interpreter reaps only what it is told to, so a pid that
@@ -10,6 +11,7 @@
 #include "interp/server.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,13 +148,22 @@ executor_order(struct server *s)
     return 0;
 }
 
+/* One that was killed a moment ago may not have been told of yet. */
+static bool
+lives(const struct executor *e)
+{
+    struct pollfd one = {.fd = e->pidfd, .events = POLLIN};
+
+    return poll(&one, 1, 0) == 0;
+}
+
 struct executor *
 executor_spare(struct server *s)
 {
     struct executor *e;
 
-    list_foreach(e, &s->executors, link)
-        if (e->state == EXECUTOR_SPARE)
+    list_foreach (e, &s->executors, link)
+        if (e->state == EXECUTOR_SPARE && lives(e))
             return e;
     return NULL;
 }
@@ -162,7 +173,7 @@ ordered(struct server *s, uint32_t id)
 {
     struct executor *e;
 
-    list_foreach(e, &s->executors, link)
+    list_foreach (e, &s->executors, link)
         if (e->state == EXECUTOR_ORDERED && e->id == id)
             return e;
     return NULL;
@@ -173,7 +184,7 @@ ended(struct server *s, uint32_t pid)
 {
     struct executor *e;
 
-    list_foreach(e, &s->executors, link)
+    list_foreach (e, &s->executors, link)
         if (e->state == EXECUTOR_ENDED && e->pid == (pid_t)pid)
             return e;
     return NULL;
@@ -211,7 +222,7 @@ interpreter_gone(struct server *s)
     s->orphaned = true;
     journal(s->leaving ? JOURNAL_INFO : JOURNAL_ERROR, "the interpreter has gone");
     server_leave(s);
-    list_foreach_safe(e, next, &s->executors, link)
+    list_foreach_safe (e, next, &s->executors, link)
         if (e->state == EXECUTOR_ORDERED)
             release(e);
         else if (e->state == EXECUTOR_ENDED)
@@ -375,7 +386,7 @@ executor_dismiss_spares(struct server *s)
 {
     struct executor *e;
 
-    list_foreach(e, &s->executors, link)
+    list_foreach (e, &s->executors, link)
         if (e->state == EXECUTOR_SPARE || e->state == EXECUTOR_ORDERED)
             fd_close(&e->socket);
 }
@@ -385,7 +396,7 @@ of_pid(struct server *s, pid_t pid)
 {
     struct executor *e;
 
-    list_foreach(e, &s->executors, link)
+    list_foreach (e, &s->executors, link)
         if (e->pid == pid)
             return e;
     return NULL;

@@ -137,10 +137,19 @@ hello_read(struct hello *h, struct arena *a, struct slice text, struct br_err *e
 
     if (text.n == 0 || text.p[text.n - 1] != '\0')
         return br_fail(err, -EBADMSG, "the library's greeting does not end in NUL");
-    *h = (struct hello){.listen = -1, .call = -1, .watchi = -1, .watche = -1, .script = "?",
-                        .max_servers = 4, .idle_timeout_s = 1000000, .max_errors = 100,
-                        .spare = 1, .int_grace_s = 5, .term_grace_s = 5,
-                        .log_facility = "LOG_USER", .features = ""};
+    *h = (struct hello){.listen = -1,
+                        .call = -1,
+                        .watchi = -1,
+                        .watche = -1,
+                        .script = "?",
+                        .max_servers = 4,
+                        .idle_timeout_s = 1000000,
+                        .max_errors = 100,
+                        .spare = 1,
+                        .int_grace_s = 5,
+                        .term_grace_s = 5,
+                        .log_facility = "LOG_USER",
+                        .features = ""};
     for (size_t i = 0; i < text.n; i++)
         n += text.p[i] == '\0';
     h->words = arena_array(a, const char *, n);

@@ -173,8 +173,8 @@ shapes_a_start(const char *entry)
 {
     /* A name that ends in '=' is whole; another is the beginning of one. */
     static const char *const names[] = {
-        "PATH=", "LD_LIBRARY_PATH=", "LD_PRELOAD=", "LANG=",   "LC_",  "PERL5LIB=",  "PERL5OPT=",
-        "PERL_", "PYTHON",           "RUBYLIB=",    "RUBYOPT=", "GEM_", "NODE_",      "BASH_ENV=",
+        "PATH=", "LD_LIBRARY_PATH=", "LD_PRELOAD=", "LANG=",    "LC_",  "PERL5LIB=", "PERL5OPT=",
+        "PERL_", "PYTHON",           "RUBYLIB=",    "RUBYOPT=", "GEM_", "NODE_",     "BASH_ENV=",
         "ENV=",
     };
 

@@ -8,7 +8,8 @@
 
 enum journal_level { JOURNAL_ERROR, JOURNAL_WARNING, JOURNAL_INFO };
 
-/* facility: "LOG_USER", "user", "local0" …; empty: silence.  false: unknown name, "user" is used. */
+/* facility: "LOG_USER", "user", "local0" …; empty: silence.  false: unknown name, "user" is used.
+ */
 bool journal_open(const char *script, const char *facility);
 void journal(enum journal_level level, const char *fmt, ...) br_printf(2, 3);
 

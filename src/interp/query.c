@@ -33,25 +33,6 @@ is_ours(pid_t pid)
     return ours;
 }
 
-/* The answer's length.  A server with a free place has greeted us before it read what we want. */
-static bool
-read_length(int fd, uint32_t *ret)
-{
-    uint8_t head[4];
-    struct greeting g;
-    uint8_t magic[4];
-
-    if (recv(fd, head, 4, MSG_PEEK | MSG_WAITALL) != 4)
-        return false;
-    if (memcmp(head, WIRE_MAGIC, WIRE_MAGIC_LEN) == 0 &&
-        request_greeting(fd, -1, &g, magic) != REQUEST_SENT)
-        return false;
-    if (fd_read_exact(fd, head, 4) < 0)
-        return false;
-    *ret = wire_u32(head);
-    return *ret <= WIRE_MESSAGE_MAX;
-}
-
 enum query_outcome
 query_server(const struct rundir *dir, const char *socket, int wait_ms, char **ret_text)
 {
@@ -60,16 +41,20 @@ query_server(const struct rundir *dir, const char *socket, int wait_ms, char **r
     enum request_outcome why;
     struct ucred peer;
     socklen_t n = sizeof(peer);
+    uint8_t head[4];
     uint32_t length;
     char *text;
-    br_cleanup(fd_closep) int fd = request_connect(dir, socket, &why);
+    br_cleanup(fd_closep) int fd = request_connect(dir, socket, true, &why);
 
     if (fd < 0)
         return why == REQUEST_NO_SERVER ? QUERY_DEAD : QUERY_BARRED;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || !is_ours(peer.pid))
         return QUERY_FOREIGN;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    if (send(fd, &query, 1, MSG_NOSIGNAL) != 1 || !read_length(fd, &length))
+    if (send(fd, &query, 1, MSG_NOSIGNAL) != 1 || fd_read_exact(fd, head, sizeof(head)) < 0)
+        return QUERY_HUNG;
+    length = wire_u32(head);
+    if (length > WIRE_MESSAGE_MAX)
         return QUERY_HUNG;
     text = malloc((size_t)length + 1);
     if (text == NULL || fd_read_exact(fd, text, length) < 0) {

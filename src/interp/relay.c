@@ -35,8 +35,7 @@ struct relay {
     size_t have;
 };
 
-static void
-catch(int signal)
+static void catch (int signal)
 {
     caught |= 1ull << (signal - 1);
 }

@@ -18,7 +18,7 @@
 #include "interp/memory.h"
 #include "interp/query.h"
 
-#define WAIT_MS 3000
+#define WAIT_MS 10000
 
 static const char *
 state_of(enum query_outcome outcome)

@@ -21,7 +21,8 @@
 #include "interp/wire.h"
 
 int
-request_connect(const struct rundir *dir, const char *name, enum request_outcome *ret_why)
+request_connect(const struct rundir *dir, const char *name, bool asks,
+                enum request_outcome *ret_why)
 {
     struct sockaddr_un address;
     struct ucred peer;
@@ -37,6 +38,9 @@ request_connect(const struct rundir *dir, const char *name, enum request_outcome
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
+        return -1;
+    /* Without a path the kernel chooses an abstract name; see unix(7), autobind. */
+    if (asks && bind(fd, (struct sockaddr *)&address, sizeof(address.sun_family)) < 0)
         return -1;
     while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         if (errno == EINTR)

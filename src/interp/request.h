@@ -26,13 +26,17 @@ enum request_outcome {
     REQUEST_TOO_SLOW,    /* no greeting in time */
 };
 
-/* Connected, peer checked; the descriptor, or -1 with *ret_why. */
-int request_connect(const struct rundir *dir, const char *name, enum request_outcome *ret_why);
+/*
+ * Connected, peer checked; the descriptor, or -1 with *ret_why.
+ *
+ *   asks   a question is coming, not a call: the server sees it by our socket's having a name
+ */
+int request_connect(const struct rundir *dir, const char *name, bool asks,
+                    enum request_outcome *ret_why);
 
 /*
  * request_greeting - read it.
  *
- *   first     this is the first call of a new server, and ends of files are no invitation to retry
  *   wait_ms   for the first byte; -1: for ever
  *
  * REQUEST_SENT here means: read and understood.  magic: the four bytes that came, for a message.
@@ -41,9 +45,6 @@ enum request_outcome request_greeting(int fd, int wait_ms, struct greeting *ret,
 
 /*
  * request_send - descriptors, attributes if the greeting allows, environment, arguments.
- *
- *   whole   with interpreter, options and script in front of the arguments (what version 1's own
- *           wrapper does); we never do
  */
 enum request_outcome request_send(int fd, const struct greeting *g, const struct invocation *inv,
                                   char **environ_);

@@ -126,7 +126,7 @@ use_running(struct run *r, int connected, int *lock, int *ret_code)
     uint8_t magic[4];
 
     if (fd < 0)
-        fd = request_connect(&r->dir, r->names.socket, &why);
+        fd = request_connect(&r->dir, r->names.socket, false, &why);
     if (fd < 0) {
         if (why == REQUEST_NO_SERVER)
             return OUTCOME_NO_SERVER;
@@ -235,8 +235,9 @@ run(struct run *r, int connected)
     if (request_fill_stdio() < 0)
         return complain("cannot open /dev/null: %s", strerror(errno));
     if (rundir_make(getuid(), &r->dir, &r->err) < 0)
-        return r->inv.mode == INVOKE_RUN || r->inv.mode == INVOKE_FRESH ? fall_back(r)
-                                                                        : complain("%s", r->err.text);
+        return r->inv.mode == INVOKE_RUN || r->inv.mode == INVOKE_FRESH
+                   ? fall_back(r)
+                   : complain("%s", r->err.text);
     if (r->inv.mode == INVOKE_LIST)
         return report_list(&r->dir);
     if (!set_names(r))

@@ -28,7 +28,8 @@ struct rundir {
     char path[RUNDIR_PATH_MAX];
 };
 
-/* Candidates in order: false after the last.  make_parent: the candidate's parent is ours to make. */
+/* Candidates in order: false after the last.  make_parent: the candidate's parent is ours to make.
+ */
 struct rundir_candidate {
     char parent[RUNDIR_PATH_MAX]; /* must be a directory */
     char path[RUNDIR_PATH_MAX];

@@ -37,6 +37,22 @@ most(const struct server *s)
     return s->hello.max_servers < 0 ? UNLIMITED : s->hello.max_servers;
 }
 
+/*
+ * Whoever else may hold the socket (a daemon that was started during initialisation, say), nobody
+ * shall wait on it: callers in the queue are reset, new ones refused.
+ */
+static void
+stop_listening(struct server *s)
+{
+    int fd;
+
+    loop_del(s->loop, &s->listen_watch);
+    shutdown(s->listener, SHUT_RDWR);
+    while ((fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+        close(fd);
+    fd_close(&s->listener);
+}
+
 void
 server_leave(struct server *s)
 {
@@ -45,8 +61,7 @@ server_leave(struct server *s)
     s->leaving = true;
     loop_timer_cancel(s->loop, &s->idle);
     loop_timer_cancel(s->loop, &s->accept_pause);
-    loop_del(s->loop, &s->listen_watch);
-    fd_close(&s->listener);
+    stop_listening(s);
     call_drop_waiting(s);
     executor_dismiss_spares(s);
 }
@@ -156,12 +171,15 @@ static void
 on_connection(struct watch *w, br_unused uint32_t events)
 {
     struct server *s = container_of(w, struct server, listen_watch);
+    struct sockaddr_un peer;
+    socklen_t n = sizeof(peer);
     int fd;
 
-    while ((fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+    while ((fd = accept4(s->listener, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC)) >= 0) {
         s->errors = 0;
-        call_new(s, fd);
+        call_new(s, fd, n > sizeof(peer.sun_family)); /* callers have no name */
         rest(s);
+        n = sizeof(peer);
     }
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
         accept_failed(s);
@@ -343,7 +361,8 @@ prepare(struct server *s, struct br_err *err)
     fd_set_nonblock(s->listener, true);
     /* Who connects sees who listened last: us, not the wrapper that made the socket. */
     if (listen(s->listener, BACKLOG) < 0)
-        return br_fail(err, -errno, "the library's descriptor %d is no listening socket", s->listener);
+        return br_fail(err, -errno, "the library's descriptor %d is no listening socket",
+                       s->listener);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGCHLD);
@@ -386,7 +405,7 @@ interp_serve(int control)
         return FAILED;
     }
     let_go_of_stdio();
-    call_new(&s, s.hello.call);
+    call_new(&s, s.hello.call, false);
     rest(&s);
     server_balance(&s);
     loop_run(s.loop);

@@ -7,7 +7,8 @@
 /*
  * interp_serve - take over from the library.
  *
- *   control   socket to the interpreter, a child of ours that has told its pid; a SOCK_SEQPACKET pair
+ *   control   socket to the interpreter, a child of ours that has told its pid; a SOCK_SEQPACKET
+ * pair
  *
  * The exit code, when the server ends.
  */

@@ -68,16 +68,16 @@ struct server {
     bool orphaned; /* the interpreter is gone */
     uint32_t last_id;
     struct list executors;
-    unsigned n_spare;   /* ordered or ready */
-    unsigned n_busy;    /* matched, busy, or ending */
-    bool holding;       /* a call has just begun: it shall not share the processor with a fork */
+    unsigned n_spare; /* ordered or ready */
+    unsigned n_busy;  /* matched, busy, or ending */
+    bool holding;     /* a call has just begun: it shall not share the processor with a fork */
     struct timer refill;
     int64_t spare_deaths; /* in a row */
 
     struct list calls; /* all; those without executor wait, oldest first */
     unsigned n_waiting;
 
-    bool leaving; /* no more calls are taken; ends with the last service */
+    bool leaving;   /* no more calls are taken; ends with the last service */
     bool balancing; /* server_balance is at work: what it does may ask for it again */
     uint64_t served;
     int64_t born_ms;
@@ -89,8 +89,8 @@ void server_leave(struct server *s);
 /* After each change: give waiting calls to executors, order spares, or end. */
 void server_balance(struct server *s);
 
-/* A connection; taken. */
-void call_new(struct server *s, int fd);
+/* A connection; taken.  asks: it brings a question, no call. */
+void call_new(struct server *s, int fd, bool asks);
 /* Drop those that nobody has greeted. */
 void call_drop_waiting(struct server *s);
 /* The oldest that waits, or NULL. */

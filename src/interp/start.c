@@ -66,7 +66,8 @@ make_listener(const struct rundir *dir, const char *name, struct parts *p, struc
     umask(mask);
     if (rc < 0)
         return br_fail(err, rc, "cannot bind \"%s/%s\"", dir->path, name);
-    if (fstatat(dir->fd, name, &p->born, AT_SYMLINK_NOFOLLOW) < 0 || listen(p->listener, BACKLOG) < 0)
+    if (fstatat(dir->fd, name, &p->born, AT_SYMLINK_NOFOLLOW) < 0 ||
+        listen(p->listener, BACKLOG) < 0)
         return br_fail(err, -errno, "cannot listen on \"%s/%s\"", dir->path, name);
     return 0;
 }

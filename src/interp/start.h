@@ -11,9 +11,9 @@
 char **start_command(const struct invocation *inv);
 
 struct start {
-    int call;          /* our end of the first call; -1 unless initialisation ended well */
-    int status;        /* of the initialisation, as wait(2) has it */
-    bool timed_out;    /* it took longer than --start-timeout, and was killed */
+    int call;       /* our end of the first call; -1 unless initialisation ended well */
+    int status;     /* of the initialisation, as wait(2) has it */
+    bool timed_out; /* it took longer than --start-timeout, and was killed */
 };
 
 /*

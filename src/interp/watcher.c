@@ -76,16 +76,15 @@ become_watcher(struct watched *w, int sentinel, int report)
         _exit(127);
     close_range(3, ~0u, 0);
     w->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (w->inotify >= 0 && inotify_add_watch(w->inotify, w->path,
-                                             IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+    if (w->inotify >= 0 &&
+        inotify_add_watch(w->inotify, w->path, IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
         fd_close(&w->inotify);
     watch(w);
     _exit(0);
 }
 
 int
-watcher_start(const struct rundir *dir, const char *socket, struct watcher *ret,
-              struct br_err *err)
+watcher_start(const struct rundir *dir, const char *socket, struct watcher *ret, struct br_err *err)
 {
     static struct watched w;
     int sentinel[2], report[2];

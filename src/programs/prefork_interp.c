@@ -21,8 +21,9 @@
 #include "interp/request.h"
 #include "interp/rundir.h"
 
-#define FAILED      127
-#define PATIENCE_MS 2000 /* for the greeting; then the other program looks whether the server lives */
+#define FAILED 127
+#define PATIENCE_MS \
+    2000 /* for the greeting; then the other program looks whether the server lives */
 
 struct call {
     int argc;
@@ -80,7 +81,7 @@ connect_running(struct call *c)
     if (identity_name(&c->inv, c->environ_, rundir_room(&dir), known ? ordinary : NULL, name + 1,
                       sizeof(name) - 1) < 0)
         return -1;
-    return request_connect(&dir, name, &why);
+    return request_connect(&dir, name, false, &why);
 }
 
 /* It has not greeted: whoever takes over keeps our place in its queue. */
@@ -146,7 +147,8 @@ main(int argc, char **argv, char **environ_)
     static struct call c;
 
     if (getauxval(AT_SECURE) != 0 || getauxval(AT_UID) != getauxval(AT_EUID))
-        return say("prefork-interp: refuses to run with privileges that its caller does not have\n");
+        return say(
+            "prefork-interp: refuses to run with privileges that its caller does not have\n");
     c.argc = argc;
     c.argv = argv;
     c.environ_ = environ_;

@@ -415,6 +415,12 @@ connect(int fd, const struct sockaddr *address, socklen_t n)
 }
 
 int
+bind(int fd, const struct sockaddr *address, socklen_t n)
+{
+    return (int)call(SYS_bind, fd, P(address), (long)n, 0, 0);
+}
+
+int
 getsockopt(int fd, int level, int name, void *restrict ret, socklen_t *restrict ret_n)
 {
     return (int)call(SYS_getsockopt, fd, level, name, P(ret), P(ret_n));
@@ -591,8 +597,8 @@ sigaction(int signal, const struct sigaction *restrict action, struct sigaction 
         now.restorer = tiny_restorer;
 #endif
     }
-    rc = call(SYS_rt_sigaction, signal, action != NULL ? P(&now) : 0,
-              ret_old != NULL ? P(&old) : 0, SIGSET_BYTES, 0);
+    rc = call(SYS_rt_sigaction, signal, action != NULL ? P(&now) : 0, ret_old != NULL ? P(&old) : 0,
+              SIGSET_BYTES, 0);
     if (rc == 0 && ret_old != NULL) {
         memset(ret_old, 0, sizeof(*ret_old));
         ret_old->sa_handler = old.handler;
