@@ -21,8 +21,9 @@ int
 main(int argc, char **argv)
 {
     static const char *const script[] = {
-        "sh", "-c", "echo \"directory $(pwd)\"; echo \"greeting $GREETING\"; "
-                    "echo \"home ${HOME-unset}\"; echo \"user $(id -u) groups $(id -G)\"; umask",
+        "sh", "-c",
+        "echo \"directory $(pwd)\"; echo \"greeting $GREETING\"; "
+        "echo \"home ${HOME-unset}\"; echo \"user $(id -u) groups $(id -G)\"; umask",
         NULL};
     static const char *const environment[] = {"GREETING=hello", "PATH=/usr/bin:/bin", NULL};
     struct br_loop *loop = br_loop_new();

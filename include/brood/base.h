@@ -23,6 +23,12 @@
 #define BR_END
 #endif
 
+#ifdef __GNUC__
+#define BR_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#else
+#define BR_PRINTF(at, first)
+#endif
+
 BR_BEGIN
 
 #define BR_VERSION_MAJOR 0

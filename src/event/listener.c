@@ -276,7 +276,7 @@ socket_path(const struct sockaddr_storage *addr)
  * A file that is no socket would refuse a connect as well, hence the lstat.
  */
 static int
-remove_stale(const char *path, const struct sockaddr *addr, socklen_t len)
+remove_stale(const char *path, int type, const struct sockaddr *addr, socklen_t len)
 {
     br_cleanup(fd_closep) int fd = -1;
     struct stat st;
@@ -285,7 +285,7 @@ remove_stale(const char *path, const struct sockaddr *addr, socklen_t len)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(st.st_mode))
         return -EEXIST;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
     if (connect(fd, addr, len) == 0 || errno != ECONNREFUSED)
@@ -308,7 +308,7 @@ bind_open_to_all(int fd, const struct sockaddr *addr, socklen_t len)
 }
 
 static int
-bind_address(int fd, const char *text, const struct sockaddr_storage *addr, socklen_t len,
+bind_address(int fd, int type, const char *text, const struct sockaddr_storage *addr, socklen_t len,
              struct br_err *err)
 {
     const struct sockaddr *sa = (const struct sockaddr *)addr;
@@ -316,7 +316,7 @@ bind_address(int fd, const char *text, const struct sockaddr_storage *addr, sock
     int rc = bind_open_to_all(fd, sa, len);
 
     if (rc == -EADDRINUSE && path != NULL) {
-        rc = remove_stale(path, sa, len);
+        rc = remove_stale(path, type, sa, len);
         if (rc == 0)
             rc = bind_open_to_all(fd, sa, len);
     }
@@ -334,7 +334,7 @@ listener_share_port(int fd, bool on)
 }
 
 static int
-open_bound(const char *text, bool shared, struct sockaddr_storage *addr, int *ret_fd,
+open_bound(const char *text, int type, bool shared, struct sockaddr_storage *addr, int *ret_fd,
            struct br_err *err)
 {
     br_cleanup(fd_closep) int fd = -1;
@@ -343,7 +343,7 @@ open_bound(const char *text, bool shared, struct sockaddr_storage *addr, int *re
 
     if (rc < 0)
         return rc;
-    fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(addr->ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return br_fail(err, -errno, "cannot make a socket for \"%s\"", text);
     rc = set_options(fd, addr->ss_family);
@@ -351,7 +351,7 @@ open_bound(const char *text, bool shared, struct sockaddr_storage *addr, int *re
         return br_fail(err, rc, "cannot set the options of \"%s\"", text);
     if (shared)
         listener_share_port(fd, true);
-    rc = bind_address(fd, text, addr, len, err);
+    rc = bind_address(fd, type, text, addr, len, err);
     if (rc < 0)
         return rc;
     if (shared)
@@ -365,16 +365,16 @@ listener_reserve(const char *text, int *ret_fd, struct br_err *err)
 {
     struct sockaddr_storage addr;
 
-    return open_bound(text, true, &addr, ret_fd, err);
+    return open_bound(text, SOCK_STREAM, true, &addr, ret_fd, err);
 }
 
-int
-listener_open(const char *text, int backlog, int *ret_fd, struct br_err *err)
+static int
+open_socket(const char *text, int type, int backlog, int *ret_fd, struct br_err *err)
 {
     br_cleanup(fd_closep) int fd = -1;
     struct sockaddr_storage addr;
     const char *path;
-    int rc = open_bound(text, false, &addr, &fd, err);
+    int rc = open_bound(text, type, false, &addr, &fd, err);
 
     if (rc < 0)
         return rc;
@@ -387,4 +387,16 @@ listener_open(const char *text, int backlog, int *ret_fd, struct br_err *err)
     }
     *ret_fd = fd_take(&fd);
     return 0;
+}
+
+int
+listener_open(const char *text, int backlog, int *ret_fd, struct br_err *err)
+{
+    return open_socket(text, SOCK_STREAM, backlog, ret_fd, err);
+}
+
+int
+listener_open_packets(const char *text, int backlog, int *ret_fd, struct br_err *err)
+{
+    return open_socket(text, SOCK_SEQPACKET, backlog, ret_fd, err);
 }

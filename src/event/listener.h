@@ -68,5 +68,7 @@ void listener_share_port(int fd, bool on);
  *   backlog   -1: the system's limit
  */
 int listener_open(const char *text, int backlog, int *ret_fd, struct br_err *err);
+/* The same, a SOCK_SEQPACKET socket: "unix:..." only. */
+int listener_open_packets(const char *text, int backlog, int *ret_fd, struct br_err *err);
 
 #endif

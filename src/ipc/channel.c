@@ -3,13 +3,8 @@
  *
  *   [ head: type, serial, reply_to | payload ] + SCM_RIGHTS + SCM_CREDENTIALS (added by the kernel)
  *
- * A peer that exits with unread messages makes our next call fail once with ECONNRESET although
- * more waits to be read (unix(7) does not say so: the error is taken before the queue is looked
- * at), so that is never taken for the end; only an empty read is.
- *
- * Descriptors that find no place are dropped by the kernel with MSG_CTRUNC, which also happens when
- * our own table of descriptors is full: the message is refused, as half of it is missing.
- * See unix(7), recvmsg(2), cmsg(3).
+ * How one datagram goes and comes is packet.c's; here it is a message of messages.def, checked, in
+ * a queue when the kernel does not take it.
  */
 #include "ipc/channel.h"
 
@@ -18,11 +13,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "ipc/packet.h"
 
 /* Messages delivered before the others of the loop have their turn. */
 #define PUMP_BATCH 32
@@ -61,28 +56,7 @@ struct channel {
 int
 channel_pair(int ret_fds[2])
 {
-    br_cleanup(fd_closep) int a = -1;
-    br_cleanup(fd_closep) int b = -1;
-    int fds[2];
-    int on = 1;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
-        return -errno;
-    a = fds[0];
-    b = fds[1];
-    if (setsockopt(a, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
-        setsockopt(b, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
-        return -errno;
-    ret_fds[0] = fd_take(&a);
-    ret_fds[1] = fd_take(&b);
-    return 0;
-}
-
-static void
-close_all(int *fds, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        fd_close(&fds[i]);
+    return packet_pair(ret_fds);
 }
 
 static void channel_event(struct watch *w, uint32_t events);
@@ -127,7 +101,7 @@ drop_first(struct channel *ch)
     if (ch->first == NULL)
         ch->end = &ch->first;
     ch->n_queued--;
-    close_all(q->fds, q->n_fds);
+    packet_close_fds(q->fds, q->n_fds);
     free(q);
 }
 
@@ -189,56 +163,15 @@ channel_fd(const struct channel *ch)
 
 /* --- sending --- */
 
-union control {
-    struct cmsghdr align;
-    char room[CMSG_SPACE(sizeof(int) * MSG_FDS_MAX) + CMSG_SPACE(sizeof(struct ucred))];
-};
-
-static void
-put_fds(struct msghdr *msg, union control *control, const int *fds, unsigned n_fds)
-{
-    struct cmsghdr *c;
-
-    if (n_fds == 0)
-        return;
-    memset(control, 0, sizeof(*control));
-    msg->msg_control = control;
-    msg->msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-    c = CMSG_FIRSTHDR(msg);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-    memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
-}
-
-/* To the kernel.  0, -EAGAIN (later), or another -errno (never). */
 static int
 transmit(int fd, const struct head *head, const void *payload, const int *fds, unsigned n_fds)
 {
-    union control control;
     struct iovec iov[2] = {
         {(void *)head, sizeof(*head)},
         {(void *)payload, msg_info[head->type].size},
     };
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 
-    put_fds(&msg, &control, fds, n_fds);
-    for (;;) {
-        if (sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-            return 0;
-        switch (errno) {
-        case EINTR:
-        case ECONNRESET: /* an error of the past, see above: the next call tells */
-            continue;
-        case EAGAIN:
-        case ENOBUFS:
-        case ENOMEM:
-        case ETOOMANYREFS: /* too many descriptors are under way already */
-            return -EAGAIN;
-        default:
-            return -errno;
-        }
-    }
+    return packet_send(fd, iov, 2, fds, n_fds);
 }
 
 /* The descriptors are the queue's from now on, if it takes them. */
@@ -290,7 +223,7 @@ channel_send(struct channel *ch, enum msg_type type, const void *payload, int *f
         if (rc == 0)
             return 0;
     }
-    close_all(fds, n_fds);
+    packet_close_fds(fds, n_fds);
     return rc == 0 || rc == -ENOBUFS ? rc : -EPIPE;
 }
 
@@ -340,63 +273,27 @@ struct received {
     struct message m;
     unsigned type;
     size_t n; /* of the payload */
-    int flags;
+    bool damaged;
 };
-
-/* What came beside the bytes: descriptors into m->fds, the sender's pid. */
-static void
-take_control(struct msghdr *msg, struct message *m)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level != SOL_SOCKET)
-            continue;
-        if (c->cmsg_type == SCM_CREDENTIALS) {
-            struct ucred who;
-
-            memcpy(&who, CMSG_DATA(c), sizeof(who));
-            m->pid = who.pid;
-        } else if (c->cmsg_type == SCM_RIGHTS) {
-            unsigned n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-            int fds[sizeof(union control) / sizeof(int)];
-
-            memcpy(fds, CMSG_DATA(c), n * sizeof(int));
-            for (unsigned i = 0; i < n; i++) {
-                if (m->n_fds < MSG_FDS_MAX)
-                    m->fds[m->n_fds++] = fds[i];
-                else
-                    close_all(&fds[i], 1);
-            }
-        }
-    }
-}
 
 /* One datagram.  1, 0 (nothing waits), -EPIPE. */
 static int
 receive(int fd, struct received *r, char payload[MSG_PAYLOAD_MAX])
 {
-    union control control;
     struct head head = {0};
     struct iovec iov[2] = {{&head, sizeof(head)}, {payload, MSG_PAYLOAD_MAX}};
-    struct msghdr msg = {.msg_iov = iov,
-                         .msg_iovlen = 2,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof(control)};
-    ssize_t n;
+    struct packet p;
+    int rc = packet_recv(fd, iov, 2, MSG_FDS_MAX, &p);
 
-    do
-        n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
-    if (n < 0 && (errno == EAGAIN || errno == ENOMEM))
-        return 0;
-    /* The end has no credentials; an empty message has, and perhaps descriptors. */
-    if (n < 0 || (n == 0 && msg.msg_controllen == 0))
-        return -EPIPE;
-    *r = (struct received){.flags = msg.msg_flags, .type = MSG_NONE};
-    take_control(&msg, &r->m);
-    if ((size_t)n < sizeof(head))
+    if (rc <= 0)
+        return rc;
+    *r = (struct received){.damaged = p.damaged, .type = MSG_NONE, .m.pid = p.pid};
+    r->m.n_fds = p.n_fds;
+    memcpy(r->m.fds, p.fds, p.n_fds * sizeof(int));
+    if (p.n < sizeof(head))
         return 1; /* no type: it will be refused */
     r->type = head.type;
-    r->n = (size_t)n - sizeof(head);
+    r->n = p.n - sizeof(head);
     r->m.serial = head.serial;
     r->m.reply_to = head.reply_to;
     r->m.payload = payload;
@@ -416,7 +313,7 @@ from_peer(const struct channel *ch, pid_t pid)
 static int
 check(const struct channel *ch, struct received *r)
 {
-    if (r->flags & (MSG_CTRUNC | MSG_TRUNC))
+    if (r->damaged)
         return -EPROTO;
     if (!from_peer(ch, r->m.pid))
         return -EACCES;
@@ -440,7 +337,7 @@ deliver_one(struct channel *ch)
     } else if (ch->ops->on_refused != NULL) {
         ch->ops->on_refused(ch, r.type, r.m.pid, rc);
     }
-    close_all(r.m.fds, r.m.n_fds);
+    packet_close_fds(r.m.fds, r.m.n_fds);
     return 1;
 }
 

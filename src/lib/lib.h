@@ -48,6 +48,15 @@ void handle_unref(struct handle *h);
 /* handle_free, then NULL and errno = -rc. */
 void *handle_fail(struct handle *h, int rc);
 
+/* As br_channel_send, of bytes in several places. */
+struct br_channel;
+struct iovec;
+int channel_send_parts(struct br_channel *ch, const struct iovec *iov, size_t n_iov, const int *fds,
+                       unsigned n_fds);
+
+/* Kill and reap one that cannot be watched. */
+void child_discard(pid_t pid);
+
 /* Copy the sentence of err into error, which may be NULL.  Returns rc. */
 int error_out(struct br_error *error, const char *step, const struct br_err *err, int rc);
 

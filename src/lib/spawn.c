@@ -282,8 +282,8 @@ watch_child(struct br_child *child, pid_t pid, int pidfd)
     return rc;
 }
 
-static void
-kill_and_reap(pid_t pid)
+void
+child_discard(pid_t pid)
 {
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -314,7 +314,7 @@ br_spawn(struct br_loop *loop, const struct br_spawn *how, struct br_child **ret
     if (rc == 0) {
         rc = watch_child(child, pid, pidfd);
         if (rc < 0) {
-            kill_and_reap(pid);
+            child_discard(pid);
             br_fail(&err, rc, "cannot watch \"%s\"", known.file);
         }
     }
