@@ -80,6 +80,8 @@ bench: build
 	@tools/setup bench
 	bench/interp.py --build $(RELEASE)
 	bench/compare.py --brood $(RELEASE)/src/programs/brood --modules $(abspath $(RELEASE))/src/modules
+	ninja -C $(RELEASE) bench/lib_bench
+	$(RELEASE)/bench/lib_bench
 
 docs:
 	@tools/setup test

@@ -173,29 +173,35 @@ cpu_us(void)
 void
 bench_exits(unsigned n)
 {
+    pid_t *pids = calloc(n, sizeof(*pids));
     struct rlimit limit;
     struct br_loop *loop = br_loop_new();
     double begin, cpu;
+    unsigned made;
     int gate[2];
 
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (loop == NULL || pipe(gate) < 0)
+    if (pids == NULL || loop == NULL || pipe(gate) < 0)
         exit(1);
-    for (left = 0; left < n; left++) {
-        pid_t pid = br_loop_fork(loop);
+    /* All are made before the first is watched: a child shall not inherit thousands of pidfds. */
+    for (made = 0; made < n; made++) {
         char c;
 
-        if (pid == 0) {
+        pids[made] = fork();
+        if (pids[made] < 0)
+            break;
+        if (pids[made] == 0) {
             close(gate[1]);
             _exit(read(gate[0], &c, 1) != 0);
         }
-        if (pid < 0 || br_child_watch(loop, pid, on_one_exit, NULL) == NULL) {
-            printf("exits of %u children: only %u could be made\n", n, left);
-            break;
-        }
     }
+    for (left = 0; left < made; left++)
+        if (br_child_watch(loop, pids[left], on_one_exit, NULL) == NULL)
+            exit(1);
+    if (made < n)
+        printf("only %u children could be made\n", made);
     n = left;
     begin = now_us();
     cpu = cpu_us();
@@ -206,5 +212,6 @@ bench_exits(unsigned n)
         n, (now_us() - begin) / 1e3, (cpu_us() - cpu) / n, left != 0 ? ", SOME ARE MISSING" : "");
     fflush(stdout);
     close(gate[0]);
+    free(pids);
     br_loop_free(loop);
 }

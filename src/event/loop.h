@@ -91,8 +91,8 @@ void loop_free_later(struct loop *loop, void (*fn)(void *arg), void *arg);
 
 /*
  * Signals: blocks those in set and delivers each by fn.  One call per loop, else -EBUSY.  The
- * previous mask is kept, and put back by loop_after_fork and loop_free.  For a process with one loop
- * that owns it; several loops: signals.h.
+ * previous mask is kept, and put back by loop_after_fork and loop_free.  For a process with one
+ * loop that owns it; several loops: signals.h.
  */
 typedef void loop_signal_fn(void *arg, const struct signalfd_siginfo *info);
 int loop_signals(struct loop *loop, const sigset_t *set, loop_signal_fn *fn, void *arg);
