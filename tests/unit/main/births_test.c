@@ -23,7 +23,7 @@ it_starts_and_everybody_knows_whom_it_must(void **state)
     (void)state;
     scene_begin(&s);
     scene_wait_ready(&s);
-    wait_until(s.stage->routers_known == 2);
+    wait_until(scene_routers(&s) == 2);
     assert_true(scene_pid(&s, "controller") > 0);
     assert_int_equal(scene_pid(&s, "discovery"), 0);
     assert_int_equal(scene_children(&s), 3);
@@ -44,7 +44,7 @@ a_launch_becomes_ready_and_routers_are_told(void **state)
     assert_int_equal(a->type, MSG_PROCESS_READY);
     assert_int_equal(a->launch, 7);
     assert_int_equal(a->instance, 1);
-    wait_until(s.stage->prototypes_known == 1);
+    wait_until(scene_prototype(&s));
     assert_int_equal(s.stage->introduced, 2);
     assert_true(scene_pid(&s, "\"toy\" prototype") > 0);
     assert_int_equal(scene_order(&s, ORDER_STATUS)->numbers, 4);
@@ -137,7 +137,7 @@ a_stopped_launch_drains_and_stays_away(void **state)
     scene_order(&s, ORDER_STOP);
     wait_until(scene_children(&s) == 3);
     assert_true(s.stage->prototype_left > 0);
-    wait_until(s.stage->prototypes_known == 0 && s.stage->gone == 1);
+    wait_until(!scene_prototype(&s) && s.stage->gone == 1);
     wait_until(scene_fds(&s) <= fds);
     scene_end(&s);
 }
@@ -179,14 +179,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_starts_and_everybody_knows_whom_it_must),
-        cmocka_unit_test(a_launch_becomes_ready_and_routers_are_told),
-        cmocka_unit_test(a_launch_that_fails_says_why_and_is_not_tried_again),
-        cmocka_unit_test(a_number_is_given_to_one_launch_only),
-        cmocka_unit_test(one_that_hangs_in_its_setup_can_be_given_up),
-        cmocka_unit_test(a_stopped_launch_drains_and_stays_away),
-        cmocka_unit_test(a_core_role_that_refuses_ends_the_start_with_its_words),
-        cmocka_unit_test(a_core_role_that_dies_at_once_again_and_again_ends_the_start),
+        scene_test(it_starts_and_everybody_knows_whom_it_must),
+        scene_test(a_launch_becomes_ready_and_routers_are_told),
+        scene_test(a_launch_that_fails_says_why_and_is_not_tried_again),
+        scene_test(a_number_is_given_to_one_launch_only),
+        scene_test(one_that_hangs_in_its_setup_can_be_given_up),
+        scene_test(a_stopped_launch_drains_and_stays_away),
+        scene_test(a_core_role_that_refuses_ends_the_start_with_its_words),
+        scene_test(a_core_role_that_dies_at_once_again_and_again_ends_the_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,14 +18,20 @@
 
 #include <sys/resource.h>
 
+/* Everybody is there, and knows whom it must. */
+static bool
+is_whole(const struct scene *s)
+{
+    return scene_children(s) == 4 && scene_routers(s) == 2 && scene_prototype(s);
+}
+
 static void
 begin(struct scene *s)
 {
     scene_begin(s);
     scene_wait_ready(s);
     assert_int_equal(scene_start(s, 7, "ready")->type, MSG_PROCESS_READY);
-    wait_until(s->stage->routers_known == 2 && s->stage->prototypes_known == 1);
-    wait_until(scene_children(s) == 4);
+    wait_until(is_whole(s));
 }
 
 static void
@@ -43,8 +49,7 @@ whoever_is_killed_comes_back_and_is_introduced_anew(void **state)
 
         assert_true(victim > 0);
         assert_int_equal(kill(victim, SIGKILL), 0);
-        wait_until(scene_children(&s) == 4 && scene_pid(&s, titles[round % 3]) != victim &&
-                   s.stage->routers_known == 2 && s.stage->prototypes_known == 1);
+        wait_until(!scene_is_child(&s, victim) && is_whole(&s));
     }
     wait_until(scene_fds(&s) <= fds);
     assert_int_equal(scene_order(&s, ORDER_STATUS)->numbers, 4);
@@ -67,9 +72,8 @@ all_may_be_killed_at_once(void **state)
         kill(a, SIGKILL);
         kill(b, SIGKILL);
         kill(c, SIGKILL);
-        wait_until(scene_children(&s) == 4 && s.stage->routers_known == 2 &&
-                   s.stage->prototypes_known == 1 && scene_pid(&s, "controller") != b &&
-                   scene_pid(&s, "\"toy\" prototype") != c);
+        wait_until(!scene_is_child(&s, a) && !scene_is_child(&s, b) && !scene_is_child(&s, c) &&
+                   is_whole(&s));
     }
     wait_until(scene_fds(&s) <= fds);
     scene_end(&s);
@@ -125,7 +129,7 @@ a_router_that_dies_again_and_again_is_not_spun(void **state)
     assert_true(s.stage->starts >= 2);
     assert_true(s.stage->starts <= 6);
     s.stage->router_dies = 0;
-    wait_until(s.stage->routers_known == 2);
+    wait_until(scene_routers(&s) == 2);
     scene_end(&s);
 }
 
@@ -142,9 +146,9 @@ without_descriptors_main_waits_and_goes_on(void **state)
     tight.rlim_cur = 5;
     assert_int_equal(prlimit(s.main, RLIMIT_NOFILE, &tight, NULL), 0);
     kill(scene_pid(&s, "router"), SIGKILL);
-    wait_until(s.stage->routers_known == 1);
+    wait_until(scene_routers(&s) == 1);
     assert_int_equal(prlimit(s.main, RLIMIT_NOFILE, &old, NULL), 0);
-    wait_until(s.stage->routers_known == 2 && scene_children(&s) == 4);
+    wait_until(scene_routers(&s) == 2 && scene_children(&s) == 4);
     scene_end(&s);
 }
 
@@ -241,17 +245,17 @@ int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whoever_is_killed_comes_back_and_is_introduced_anew),
-        cmocka_unit_test(all_may_be_killed_at_once),
-        cmocka_unit_test(a_launch_that_worked_once_is_tried_again_with_a_new_instance),
-        cmocka_unit_test(one_that_cannot_come_back_is_reported_and_backs_off),
-        cmocka_unit_test(a_router_that_dies_again_and_again_is_not_spun),
-        cmocka_unit_test(without_descriptors_main_waits_and_goes_on),
-        cmocka_unit_test(quit_drains_routers_first),
-        cmocka_unit_test(draining_is_bounded),
-        cmocka_unit_test(a_second_term_kills_who_is_deaf),
-        cmocka_unit_test(nobody_outlives_main),
-        cmocka_unit_test(main_may_be_told_to_leave_at_any_moment_of_its_start),
+        scene_test(whoever_is_killed_comes_back_and_is_introduced_anew),
+        scene_test(all_may_be_killed_at_once),
+        scene_test(a_launch_that_worked_once_is_tried_again_with_a_new_instance),
+        scene_test(one_that_cannot_come_back_is_reported_and_backs_off),
+        scene_test(a_router_that_dies_again_and_again_is_not_spun),
+        scene_test(without_descriptors_main_waits_and_goes_on),
+        scene_test(quit_drains_routers_first),
+        scene_test(draining_is_bounded),
+        scene_test(a_second_term_kills_who_is_deaf),
+        scene_test(nobody_outlives_main),
+        scene_test(main_may_be_told_to_leave_at_any_moment_of_its_start),
     };
 
     if (argc > 1)

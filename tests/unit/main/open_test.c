@@ -105,7 +105,7 @@ a_listener_outlives_routers_and_ends_with_close(void **state)
     assert_int_equal(scene_fds(&s), fds + 1);
     kill(scene_pid(&s, "router"), SIGKILL);
     assert_int_equal(dial(in_dir(&s, "web")), 0);
-    wait_until(s.stage->routers_known == 2);
+    wait_until(scene_routers(&s) == 2);
     scene_order(&s, ORDER_CLOSE);
     wait_until(access(in_dir(&s, "web"), F_OK) < 0);
     wait_until(scene_fds(&s) <= fds);
@@ -175,7 +175,7 @@ what_is_saved_is_kept_by_the_rename_and_told_to_the_next_controller(void **state
     kill(scene_pid(&s, "controller"), SIGKILL);
     wait_until(s.stage->stored == 2);
     name(&s, OPEN_LISTENER, "", "");
-    wait_until(s.stage->routers_known == 2);
+    wait_until(scene_routers(&s) == 2);
     assert_int_equal(scene_order(&s, ORDER_SAVE)->rc, -EINVAL);
     scene_end(&s);
 }
@@ -193,7 +193,7 @@ the_control_socket_appears_ready_and_goes_with_main(void **state)
     s.settings.control = address;
     s.settings.control_mode = 0640;
     scene_begin(&s);
-    wait_until(s.stage->routers_known == 2);
+    wait_until(scene_routers(&s) == 2);
     name(&s, OPEN_CONTROL, "", "");
     assert_int_equal(scene_order(&s, ORDER_OPEN)->n_fds, 1);
     scene_wait_ready(&s);
@@ -204,7 +204,7 @@ the_control_socket_appears_ready_and_goes_with_main(void **state)
 
     /* A new controller gets the same one. */
     kill(scene_pid(&s, "controller"), SIGKILL);
-    wait_until(s.stage->stored == 2 && s.stage->routers_known == 2);
+    wait_until(s.stage->stored == 2 && scene_routers(&s) == 2);
     assert_int_equal(scene_order(&s, ORDER_OPEN)->n_fds, 1);
     kill(s.main, SIGTERM);
     assert_int_equal(scene_exit_code(&s), 0);
@@ -223,13 +223,13 @@ what_only_a_dead_controller_wanted_is_closed(void **state)
     snprintf(address, sizeof(address), "unix:%s/control", s.dir);
     s.settings.control = address;
     scene_begin(&s);
-    wait_until(s.stage->routers_known == 2);
+    wait_until(scene_routers(&s) == 2);
     name(&s, OPEN_LISTENER, "unix:", "/old");
     assert_int_equal(scene_order(&s, ORDER_OPEN)->rc, 0);
     name(&s, OPEN_LISTENER, "unix:", "/both");
     assert_int_equal(scene_order(&s, ORDER_OPEN)->rc, 0);
     kill(scene_pid(&s, "controller"), SIGKILL);
-    wait_until(s.stage->stored == 2 && s.stage->routers_known == 2);
+    wait_until(s.stage->stored == 2 && scene_routers(&s) == 2);
     assert_int_equal(scene_order(&s, ORDER_OPEN)->rc, 0);
     assert_int_equal(access(in_dir(&s, "old"), F_OK), 0);
     name(&s, OPEN_CONTROL, "", "");
@@ -255,7 +255,7 @@ a_control_address_in_use_is_the_end_of_the_start(void **state)
     assert_int_equal(listen(fd, 1), 0);
     s.settings.control = address;
     scene_begin(&s);
-    wait_until(s.stage->routers_known == 2);
+    wait_until(scene_routers(&s) == 2);
     name(&s, OPEN_CONTROL, "", "");
     atomic_store(&s.stage->order, ORDER_OPEN);
     scene_word(&s, text, sizeof(text));
@@ -270,14 +270,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_router_gets_what_the_controller_asked_for_and_nothing_else),
-        cmocka_unit_test(a_listener_outlives_routers_and_ends_with_close),
-        cmocka_unit_test(what_cannot_be_opened_is_said_by_name),
-        cmocka_unit_test(logs_are_opened_for_each_asker_and_again_after_rotation),
-        cmocka_unit_test(what_is_saved_is_kept_by_the_rename_and_told_to_the_next_controller),
-        cmocka_unit_test(the_control_socket_appears_ready_and_goes_with_main),
-        cmocka_unit_test(what_only_a_dead_controller_wanted_is_closed),
-        cmocka_unit_test(a_control_address_in_use_is_the_end_of_the_start),
+        scene_test(a_router_gets_what_the_controller_asked_for_and_nothing_else),
+        scene_test(a_listener_outlives_routers_and_ends_with_close),
+        scene_test(what_cannot_be_opened_is_said_by_name),
+        scene_test(logs_are_opened_for_each_asker_and_again_after_rotation),
+        scene_test(what_is_saved_is_kept_by_the_rename_and_told_to_the_next_controller),
+        scene_test(the_control_socket_appears_ready_and_goes_with_main),
+        scene_test(what_only_a_dead_controller_wanted_is_closed),
+        scene_test(a_control_address_in_use_is_the_end_of_the_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,7 @@
 
 static struct stage *stage;
 static struct timer look; /* of the toy that this process is */
+static pid_t running;     /* main of the story under way, 0: none */
 
 /* --- discovery --- */
 
@@ -47,6 +48,15 @@ toy_discovery(struct task *task, struct process *p, struct br_err *err)
 /* --- controller --- */
 
 static struct task *me;
+
+/* The line is dead; its place may be another's already. */
+static void
+forget(atomic_int *known, const struct channel *ch)
+{
+    int pid = channel_peer(ch)->pid;
+
+    atomic_compare_exchange_strong(known, &pid, 0);
+}
 
 static void
 fill_answer(struct answer *a, const struct message *m)
@@ -165,7 +175,7 @@ controller_peer(struct task *task, struct channel *ch)
 {
     (void)task;
     if (channel_peer(ch)->role == ROLE_ROUTER)
-        atomic_fetch_add(&stage->routers_known, 1);
+        atomic_store(&stage->routers[channel_peer(ch)->index], channel_peer(ch)->pid);
 }
 
 static void
@@ -173,7 +183,7 @@ controller_peer_gone(struct task *task, struct channel *ch)
 {
     (void)task;
     if (channel_peer(ch)->role == ROLE_ROUTER)
-        atomic_fetch_sub(&stage->routers_known, 1);
+        forget(&stage->routers[channel_peer(ch)->index], ch);
 }
 
 static int
@@ -183,7 +193,9 @@ toy_controller(struct task *task, struct process *p, struct br_err *err)
     if (atomic_load(&stage->controller_fails))
         return br_fail(err, -EBADMSG, "the toy controller does not like it here");
     me = task;
-    atomic_store(&stage->routers_known, 0);
+    for (unsigned i = 0; i < TOY_ROUTERS; i++)
+        atomic_store(&stage->routers[i], 0);
+    atomic_store(&stage->controller, getpid());
     timer_init(&look, controller_look);
     loop_timer(task->loop, &look, 0);
     return 0;
@@ -235,14 +247,14 @@ static void
 router_peer(struct task *task, struct channel *ch)
 {
     if (task->index == 0 && channel_peer(ch)->role == ROLE_PROTOTYPE)
-        atomic_fetch_add(&stage->prototypes_known, 1);
+        atomic_store(&stage->prototype, channel_peer(ch)->pid);
 }
 
 static void
 router_peer_gone(struct task *task, struct channel *ch)
 {
     if (task->index == 0 && channel_peer(ch)->role == ROLE_PROTOTYPE)
-        atomic_fetch_sub(&stage->prototypes_known, 1);
+        forget(&stage->prototype, ch);
 }
 
 static void
@@ -264,8 +276,10 @@ toy_router(struct task *task, struct process *p, struct br_err *err)
     snprintf(name, sizeof(name), "wake%u", task->index);
     if (process_kept(p, name) < 0)
         return br_fail(err, -EBADMSG, "no eventfd of my own");
-    if (task->index == 0)
-        atomic_store(&stage->prototypes_known, 0);
+    if (task->index == 0) {
+        atomic_store(&stage->prototype, 0);
+        atomic_store(&stage->router, getpid());
+    }
     me = task;
     timer_init(&look, router_look);
     loop_timer(task->loop, &look, 0);
@@ -436,7 +450,7 @@ scene_begin(struct scene *s)
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     s->settings.ready_fd = ends[1];
     if (s->settings.routers == 0)
-        s->settings.routers = 2;
+        s->settings.routers = TOY_ROUTERS;
     if (s->settings.grace_ms == 0)
         s->settings.grace_ms = 10000;
     fflush(NULL);
@@ -451,6 +465,7 @@ scene_begin(struct scene *s)
     }
     close(ends[1]);
     s->ready = ends[0];
+    running = s->main;
 }
 
 void
@@ -480,6 +495,7 @@ scene_exit_code(struct scene *s)
 
     assert_int_equal(waitpid(s->main, &status, 0), s->main);
     s->main = 0;
+    running = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -505,6 +521,19 @@ scene_clear(struct scene *s)
     assert_int_equal(system(path), 0);
     munmap(s->stage, sizeof(*s->stage));
     *s = (struct scene){0};
+    running = 0;
+}
+
+int
+scene_abandon(void **state)
+{
+    (void)state;
+    if (running != 0) {
+        kill(running, SIGKILL);
+        waitpid(running, NULL, 0);
+    }
+    running = 0;
+    return 0;
 }
 
 static pid_t
@@ -579,6 +608,31 @@ scene_children(const struct scene *s)
     pid_t pid;
 
     return children(s, NULL, &pid);
+}
+
+bool
+scene_is_child(const struct scene *s, pid_t pid)
+{
+    return pid > 0 && parent_of(pid) == s->main;
+}
+
+unsigned
+scene_routers(const struct scene *s)
+{
+    unsigned n = 0;
+
+    if (!scene_is_child(s, atomic_load(&s->stage->controller)))
+        return 0;
+    for (unsigned i = 0; i < TOY_ROUTERS; i++)
+        n += scene_is_child(s, atomic_load(&s->stage->routers[i]));
+    return n;
+}
+
+bool
+scene_prototype(const struct scene *s)
+{
+    return scene_is_child(s, atomic_load(&s->stage->router)) &&
+           scene_is_child(s, atomic_load(&s->stage->prototype));
 }
 
 int

@@ -11,11 +11,13 @@
 #define TESTS_MAIN_TOYS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "ipc/messages.h"
 
-#define WAIT_MS 15000
+#define WAIT_MS     15000
+#define TOY_ROUTERS 2
 
 enum order {
     ORDER_NONE,
@@ -55,18 +57,20 @@ struct stage {
     struct answer answer;
 
     /* What toys saw. */
-    atomic_int routers_known;    /* lines of the controller to routers */
-    atomic_int prototypes_known; /* lines of router 0 to prototypes */
-    atomic_int introduced;       /* calls of the prototype's introduce */
-    atomic_int stored;           /* CONF_STORED at the controller */
-    atomic_int news_ready;       /* PROCESS_READY that nobody asked for */
-    atomic_int news_failed;      /* PROCESS_FAILED at router 0 */
-    atomic_int gone;             /* PROCESS_GONE at the controller */
-    atomic_int reopened;         /* LOG_REOPEN at routers */
-    atomic_int last_instance;    /* of a prototype that was started */
-    atomic_int starts;           /* of routers */
-    atomic_int ticket;           /* counts departures */
-    atomic_int router_left;      /* its ticket */
+    atomic_int controller;           /* pid of the toy that knows these routers */
+    atomic_int routers[TOY_ROUTERS]; /* pid of the one at the end of that line, by index */
+    atomic_int router;               /* pid of the router 0 that knows this prototype */
+    atomic_int prototype;
+    atomic_int introduced;    /* calls of the prototype's introduce */
+    atomic_int stored;        /* CONF_STORED at the controller */
+    atomic_int news_ready;    /* PROCESS_READY that nobody asked for */
+    atomic_int news_failed;   /* PROCESS_FAILED at router 0 */
+    atomic_int gone;          /* PROCESS_GONE at the controller */
+    atomic_int reopened;      /* LOG_REOPEN at routers */
+    atomic_int last_instance; /* of a prototype that was started */
+    atomic_int starts;        /* of routers */
+    atomic_int ticket;        /* counts departures */
+    atomic_int router_left;   /* its ticket */
     atomic_int prototype_left;
 };
 
@@ -93,9 +97,22 @@ void scene_end(struct scene *s);
 /* Free what the scene has; main is dead. */
 void scene_clear(struct scene *s);
 
+/* One story: if it fails, its main ends, and with main all toys. */
+#define scene_test(story) cmocka_unit_test_teardown(story, scene_abandon)
+int scene_abandon(void **state);
+
 /* The child of main with that title ("router", "controller", "\"toy\" prototype"), or 0. */
 pid_t scene_pid(const struct scene *s, const char *title);
 unsigned scene_children(const struct scene *s);
+bool scene_is_child(const struct scene *s, pid_t pid);
+
+/*
+ * How many routers the controller has a line to, and whether router 0 has one to the prototype.
+ * Only who is alive counts, on both ends: what a toy has not noticed yet, or a dead one wrote, is
+ * not so.
+ */
+unsigned scene_routers(const struct scene *s);
+bool scene_prototype(const struct scene *s);
 int scene_fds(const struct scene *s);
 
 /* Give an order and wait for the answer. */
@@ -108,10 +125,11 @@ const struct answer *scene_ask_router(struct scene *s);
 #define wait_until(what)                         \
     do {                                         \
         int64_t end_ = stage_now_ms() + WAIT_MS; \
-        while (!(what) && stage_now_ms() < end_) \
+        while (!(what)) {                        \
+            if (stage_now_ms() > end_)           \
+                fail_msg("never: %s", #what);    \
             stage_nap();                         \
-        if (!(what))                             \
-            fail_msg("never: %s", #what);        \
+        }                                        \
     } while (0)
 
 int64_t stage_now_ms(void);
