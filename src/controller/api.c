@@ -17,6 +17,7 @@
 #include "conf/generation.h"
 #include "conf/json_write.h"
 #include "controller/api_certs.h"
+#include "controller/api_change.h"
 #include "controller/api_config.h"
 #include "controller/api_history.h"
 #include "controller/api_status.h"
@@ -124,6 +125,20 @@ static const struct api_resource resources[] = {
      .doc = "the same",
      .argument = APPLICATION,
      CHANGE},
+    {.path = "/control/change",
+     .method = METHOD_GET,
+     .handle = api_change_get,
+     .other = NOT_ALLOWED,
+     .doc = "the change under way: number, state, how many wait behind it",
+     .gives = API_VALUE,
+     .refusals = "404"},
+    {.path = "/control/change",
+     .method = METHOD_DELETE,
+     .handle = api_change_cancel,
+     .other = NOT_ALLOWED,
+     .doc = "give it up while it is being prepared; who waits for it gets 500",
+     .gives = API_DONE,
+     .refusals = "404 409"},
     {.path = "/certificates",
      .method = METHOD_GET,
      .handle = api_certs_list,

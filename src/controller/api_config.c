@@ -200,13 +200,33 @@ proposal_new(struct api_call *call, enum req_method method, struct json_path pat
     return p;
 }
 
+/*
+ * DELETE of an application that is only being prepared: at its turn it would undo that change, so
+ * there is nothing to wait for.
+ */
+static bool
+cancel_instead(struct api_call *call)
+{
+    struct apply *a = &call->controller->apply;
+    struct json_path path = json_path_from(call->path, 1);
+
+    if (call->req->method_id != METHOD_DELETE || call->terms.dry_run ||
+        call->terms.if_match.p != NULL || path.n != 2 ||
+        !slice_eq(path.segments[0], SLICE("applications")) ||
+        !apply_introduces(a, path.segments[1]))
+        return false;
+    apply_cancel(a, "cancelled by DELETE of an application that it was to introduce");
+    api_success(call, "Reconfiguration done.");
+    return true;
+}
+
 void
 api_config_change(struct api_call *call)
 {
     struct proposal *p;
 
     INJECT(controller, received);
-    if (!api_read_terms(call))
+    if (!api_read_terms(call) || cancel_instead(call))
         return;
     p = proposal_new(call, call->req->method_id, json_path_from(call->path, 1));
     p->from_body = p->method != METHOD_DELETE;

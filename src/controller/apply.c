@@ -44,50 +44,12 @@ struct apply_step {
 
 static void run(struct apply *a);
 
-#define TO(state) (1u << CHANGE_##state)
-
-static const unsigned may_become[CHANGE_STATES] = {
-    [CHANGE_PARSED] = TO(VALID) | TO(FAILED),
-    [CHANGE_VALID] = TO(PREPARED) | TO(FAILED),
-    [CHANGE_PREPARED] = TO(COMMITTED) | TO(FAILED),
-    [CHANGE_COMMITTED] = TO(SAVED),
-    [CHANGE_SAVED] = 0,
-    [CHANGE_FAILED] = 0,
-};
-
-const char *
-change_state_name(enum change_state state)
-{
-    static const char *const names[CHANGE_STATES] = {"PARSED",    "VALID", "PREPARED",
-                                                     "COMMITTED", "SAVED", "FAILED"};
-
-    return names[state];
-}
-
-static void
-change_move(struct change *c, enum change_state to)
-{
-    assert(may_become[c->state] & (1u << to));
-    br_log(LOG_DEBUG, "generation %u: %s, was %s", c->next->number, change_state_name(to),
-           change_state_name(c->state));
-    c->state = to;
-}
-
 void
 change_init(struct apply *a, struct change *c, const struct change_ops *ops)
 {
     *c = (struct change){.ops = ops, .restart = SLICE_NONE, .keep = true, .state = CHANGE_PARSED};
     list_init(&c->link);
     c->next = generation_new(++a->last_generation, ARENA_BYTES_MAX);
-}
-
-void
-change_done(struct change *c)
-{
-    list_del(&c->link);
-    if (c->next != NULL)
-        generation_unref(c->next);
-    c->next = NULL;
 }
 
 static void
@@ -582,6 +544,39 @@ apply_submit(struct apply *a, struct change *c)
 {
     list_add_tail(&a->queue, &c->link);
     run(a);
+}
+
+int
+apply_cancel(struct apply *a, const char *why)
+{
+    if (a->current == NULL)
+        return -ENOENT;
+    if (a->current->state != CHANGE_VALID)
+        return -EBUSY;
+    br_err_clear(&a->fault.err);
+    br_fail(&a->fault.err, -EBADMSG, "%s", why);
+    fail(a);
+    run(a);
+    return 0;
+}
+
+bool
+apply_introduces(const struct apply *a, struct slice app)
+{
+    return a->current != NULL && a->current->state == CHANGE_VALID &&
+           generation_app(a->next.generation, app) != NULL &&
+           (a->live.generation == NULL || generation_app(a->live.generation, app) == NULL);
+}
+
+unsigned
+apply_waiting(const struct apply *a)
+{
+    const struct change *c;
+    unsigned n = 0;
+
+    list_foreach (c, &a->queue, link)
+        n++;
+    return n;
 }
 
 void

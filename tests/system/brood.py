@@ -11,6 +11,7 @@ import re
 import signal as signals
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -326,6 +327,30 @@ class Brood:
 
     def connect(self, port=None, timeout=DEADLINE):
         return Wire(("127.0.0.1", port or self.port), timeout)
+
+
+class Client(threading.Thread):
+    """One request to the control socket, sent when this returns, answered some time: result() is the status, or
+    None when it was cut; then `answer`."""
+
+    def __init__(self, brood, method, path, body=None, fields=None):
+        super().__init__(daemon=True)
+        self.connection = UnixHTTPConnection(brood.control_path, timeout=60)
+        self.connection.request(method, path, json.dumps(body) if body is not None else None, fields or {})
+        self.answer = None
+        self.start()
+
+    def run(self):
+        try:
+            self.answer = Answer(self.connection.getresponse())
+        except OSError:
+            pass
+        self.connection.close()
+
+    def result(self):
+        self.join(60)
+        assert not self.is_alive(), "the client waits for ever"
+        return self.answer and self.answer.status
 
 
 def python_app(module, processes=1, **options):

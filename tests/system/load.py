@@ -19,13 +19,13 @@ class Failure:
 
 
 class Load:
-    """with Load(port, keepalive=32, short=32) as load: …; then load.answered, load.failures."""
+    """with Load(port, keepalive=32, short=32) as load: …; then load.answered, load.failures, load.times (seconds)."""
 
     def __init__(self, port, keepalive=32, short=0, path="/id?id={}", echo=True, timeout=10):
         self.port, self.path, self.echo, self.timeout = port, path, echo, timeout
         self.kinds = ["keepalive"] * keepalive + ["short"] * short
         self.answered = 0
-        self.slowest = 0.0
+        self.times = []
         self.failures = []
         self.lock = threading.Lock()
         self.over = threading.Event()
@@ -48,8 +48,7 @@ class Load:
     def client(self, number, keep):
         sock = None
         count = 0
-        answered = 0
-        slowest = 0.0
+        times = []
         while not self.over.is_set():
             ident = f"{number}-{count}"
             count += 1
@@ -67,8 +66,7 @@ class Load:
                 elif self.echo and body != ident.encode():
                     self.fail(began, "wrong answer", (ident, body[:100]))
                 else:
-                    answered += 1
-                    slowest = max(slowest, time.monotonic() - began)
+                    times.append(time.monotonic() - began)
                 if not keep or fields.get("connection") == "close":
                     reader.close()
                     sock.close()
@@ -85,8 +83,8 @@ class Load:
                     sock.close()
                     sock = None
         with self.lock:
-            self.answered += answered
-            self.slowest = max(self.slowest, slowest)
+            self.answered += len(times)
+            self.times += times
 
     def fail(self, began, kind, detail):
         with self.lock:

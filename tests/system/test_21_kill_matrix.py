@@ -9,12 +9,11 @@ request failed but those that a killed router held.
 import json
 import os
 import signal
-import threading
 from contextlib import contextmanager
 
 import pytest
 
-from brood import UnixHTTPConnection, escaped, free_port, processes, python_app, wait_until
+from brood import Client, escaped, free_port, processes, python_app, wait_until
 from injection import injection, needs_points, points
 from load import Load
 
@@ -24,29 +23,6 @@ KEEPALIVE, SHORT = 2, 1
 BROKEN = ("Idle", "Truncated", "ConnectionResetError", "BrokenPipeError", "ConnectionRefusedError")
 
 pytestmark = needs_points
-
-
-class Client(threading.Thread):
-    """One request to the control socket, sent when this returns; its status, or None when it was cut."""
-
-    def __init__(self, brood, method, path, body=None):
-        super().__init__(daemon=True)
-        self.connection = UnixHTTPConnection(brood.control_path, timeout=60)
-        self.connection.request(method, path, json.dumps(body) if body is not None else None)
-        self.status = None
-        self.start()
-
-    def run(self):
-        try:
-            self.status = self.connection.getresponse().status
-        except OSError:
-            pass
-        self.connection.close()
-
-    def result(self):
-        self.join(60)
-        assert not self.is_alive(), "the client of the change waits for ever"
-        return self.status
 
 
 class Scene:

@@ -3,6 +3,7 @@
  */
 #include "controller/apply.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -298,6 +299,29 @@ changes_wait_for_each_other(void **state)
 }
 
 static void
+a_cancelled_change_is_taken_back_and_the_next_one_begins(void **state)
+{
+    struct world *w = *state;
+    struct wish first, second;
+
+    assert_int_equal(apply_cancel(&w->apply, "nothing is there"), -ENOENT);
+    add_router(w, 0);
+    wish(w, &first, ONE);
+    wish(w, &second, EMPTY);
+    assert_true(apply_introduces(&w->apply, SLICE("a")));
+    assert_false(apply_introduces(&w->apply, SLICE("b")));
+    assert_int_equal(apply_waiting(&w->apply), 1);
+    assert_int_equal(apply_cancel(&w->apply, "it takes too long"), 0);
+    assert_true(first.is_over);
+    assert_int_equal(first.outcome, CHANGE_REFUSED);
+    assert_string_equal(first.detail, "it takes too long");
+    peers_settle(&w->peers);
+    assert_int_equal(second.outcome, CHANGE_APPLIED);
+    assert_string_equal(w->peers.story,
+                        "OPEN *:81; CLOSE *:81; SAVE; PREPARE0 2; COMMIT0 2; KEEP; ");
+}
+
+static void
 hundreds_of_listeners_are_asked_for_some_at_a_time(void **state)
 {
     static char text[64 * 1024];
@@ -533,6 +557,7 @@ main(void)
         A_TEST(a_dry_run_waits_for_its_turn_and_sees_what_is_live_then),
         A_TEST(an_invalid_dry_run_is_refused_like_any_other),
         A_TEST(changes_wait_for_each_other),
+        A_TEST(a_cancelled_change_is_taken_back_and_the_next_one_begins),
         A_TEST(hundreds_of_listeners_are_asked_for_some_at_a_time),
         A_TEST(what_is_not_valid_reaches_nobody),
         A_TEST(a_listener_that_cannot_open),
