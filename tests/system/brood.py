@@ -317,8 +317,8 @@ class Brood:
         })
         return self.port
 
-    def fetch(self, path="/", method="GET", body=None, headers=None, port=None, timeout=DEADLINE):
-        c = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
+    def fetch(self, path="/", method="GET", body=None, headers=None, port=None, timeout=DEADLINE, host="127.0.0.1"):
+        c = http.client.HTTPConnection(host, port or self.port, timeout=timeout)
         try:
             c.request(method, path, body, headers or {})
             return Answer(c.getresponse())

@@ -21,8 +21,8 @@ class Failure:
 class Load:
     """with Load(port, keepalive=32, short=32) as load: …; then load.answered, load.failures, load.times (seconds)."""
 
-    def __init__(self, port, keepalive=32, short=0, path="/id?id={}", echo=True, timeout=10):
-        self.port, self.path, self.echo, self.timeout = port, path, echo, timeout
+    def __init__(self, port, keepalive=32, short=0, path="/id?id={}", echo=True, timeout=10, host="127.0.0.1"):
+        self.address, self.path, self.echo, self.timeout = (host, port), path, echo, timeout
         self.kinds = ["keepalive"] * keepalive + ["short"] * short
         self.answered = 0
         self.times = []
@@ -55,7 +55,7 @@ class Load:
             began = time.monotonic()
             try:
                 if sock is None:
-                    sock = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+                    sock = socket.create_connection(self.address, self.timeout)
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     reader = sock.makefile("rb")
                 close = "" if keep else "Connection: close\r\n"

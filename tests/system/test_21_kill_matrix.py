@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from brood import Client, escaped, free_port, processes, python_app, wait_until
+from brood import Client, escaped, processes, python_app, wait_until
 from injection import injection, needs_points, points
 from load import Load
 
@@ -30,7 +30,9 @@ class Scene:
 
     def __init__(self, make_brood, tmp_path):
         self.brood = make_brood("--routers", str(ROUTERS), env=injection(tmp_path / "inject"))
-        self.port, self.other = free_port(), free_port()
+        # An address of its own: nobody takes a port while the daemon is dead, or does not listen there.
+        self.host = f"127.1.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+        self.port, self.other = 8001, 8002
         self.descriptors = {}
         self.states = {
             "old": self.conf("old", 210, [self.port]),
@@ -41,7 +43,7 @@ class Scene:
 
     def conf(self, generation, status, ports):
         return {
-            "listeners": {f"127.0.0.1:{port}": {"pass": "routes"} for port in ports},
+            "listeners": {f"{self.host}:{port}": {"pass": "routes"} for port in ports},
             "routes": [{"match": {"uri": "/route"}, "action": {"return": status}}, {"action": {"pass": "applications/echo"}}],
             "applications": {"echo": python_app("echo", environment={"GENERATION": generation})},
         }
@@ -102,12 +104,12 @@ class Scene:
     def check_answers(self, state):
         generation = state["applications"]["echo"]["environment"]["GENERATION"]
         for port in (self.port, self.other):
-            if f"127.0.0.1:{port}" in state["listeners"]:
-                assert self.brood.fetch("/route", port=port).status == state["routes"][0]["action"]["return"]
-                assert self.brood.fetch("/env/GENERATION", port=port).text == generation
+            if f"{self.host}:{port}" in state["listeners"]:
+                assert self.brood.fetch("/route", port=port, host=self.host).status == state["routes"][0]["action"]["return"]
+                assert self.brood.fetch("/env/GENERATION", port=port, host=self.host).text == generation
             else:
                 with pytest.raises(ConnectionRefusedError):
-                    self.brood.fetch("/", port=port)
+                    self.brood.fetch("/", port=port, host=self.host)
 
 
 # --- the changes: from which state, by which requests, to which states ---
@@ -126,7 +128,7 @@ class Delete:
     unreached = ("open_", "opened", "start", "created", "stop_")
 
     def send(self, scene):
-        return [Client(scene.brood, "DELETE", "/config/listeners/" + escaped(f"127.0.0.1:{scene.other}"))]
+        return [Client(scene.brood, "DELETE", "/config/listeners/" + escaped(f"{scene.host}:{scene.other}"))]
 
 
 class Rollback:
@@ -182,7 +184,7 @@ def kill_at(scene, change, point):
     role = point.split(".")[0]
     scene.be(change.begin)
     file = brood.arm(point)
-    with Load(scene.port, keepalive=KEEPALIVE, short=SHORT) as load:
+    with Load(scene.port, keepalive=KEEPALIVE, short=SHORT, host=scene.host) as load:
         clients = change.send(scene)
         wait_until(lambda: not file.exists(), what=f"{point}: the point")
         if role != "main":
@@ -224,3 +226,25 @@ def check_failures(load, role, point):
         assert all(f.kind in BROKEN for f in load.failures), (point, load.failures[:10])
     if role == "router":
         assert len(load.failures) <= KEEPALIVE + SHORT, (point, load.failures)
+
+
+def test_a_text_that_cannot_be_synced_is_refused(make_brood, tmp_path):
+    scene = Scene(make_brood, tmp_path)
+    scene.be("old")
+    scene.brood.arm("main.save_written", "errno 5")
+    answer = scene.brood.put("/config", scene.states["new"])
+    assert answer.status == 500 and "Input/output error" in answer.json["detail"]
+    scene.check("old")
+    scene.be("new")
+    scene.check("new")
+
+
+def test_a_rename_that_cannot_be_synced_is_reported_and_the_change_is_live(make_brood, tmp_path):
+    scene = Scene(make_brood, tmp_path)
+    scene.be("old")
+    scene.brood.arm("main.keep_renamed", "errno 5")
+    answer = scene.brood.put("/config", scene.states["new"])
+    assert answer.status == 500 and "is live, but cannot be kept" in answer.json["detail"]
+    assert scene.name() == "new"
+    scene.be("old")
+    scene.check("old")
