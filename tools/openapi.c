@@ -276,6 +276,7 @@ static const struct {
     {"403", "Who asks may read /status only."},
     {"404", "There is nothing at this path."},
     {"405", "What is at this path does not know the method."},
+    {"409", "What is asked for comes too late."},
     {"412", "The configuration in force is not one that If-Match names."},
     {"413", "The body is too large."},
     {"500", "It cannot be done now; everything is as it was."},
