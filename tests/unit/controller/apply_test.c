@@ -295,7 +295,7 @@ changes_wait_for_each_other(void **state)
     peers_settle(&w->peers);
     assert_true(first.is_over && second.is_over);
     assert_string_equal(w->peers.story, "OPEN *:81; START 1; SAVE; PREPARE0 1; COMMIT0 1; KEEP; "
-                                        "SAVE; PREPARE0 2; COMMIT0 2; KEEP; CLOSE *:81; ");
+                                        "SAVE; PREPARE0 2; CLOSE *:81; COMMIT0 2; KEEP; ");
 }
 
 static void
