@@ -6,8 +6,9 @@
 #include "ipc/messages.h"
 
 static const char *const role_names[ROLES] = {
-    [ROLE_MAIN] = "main",     [ROLE_DISCOVERY] = "discovery", [ROLE_CONTROLLER] = "controller",
-    [ROLE_ROUTER] = "router", [ROLE_PROTOTYPE] = "prototype", [ROLE_WORKER] = "worker",
+    [ROLE_MAIN] = "main",       [ROLE_DISCOVERY] = "discovery", [ROLE_CONTROLLER] = "controller",
+    [ROLE_ROUTER] = "router",   [ROLE_PROTOTYPE] = "prototype", [ROLE_WORKER] = "worker",
+    [ROLE_INITIAL] = "initial",
 };
 
 /* "main to controller, router; router to controller" */

@@ -12,10 +12,12 @@
  */
 #include "conf/conf_store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +32,7 @@
 #define VERSION_NAME "version"
 #define VERSION_NEW  "version.new"
 #define VERSION_MAX  64 /* bytes of a version file */
+#define FIRST_NAME   "initial"
 #define VERSION_OURS "brood"
 #define UNIT_NAME    "conf.json.unit"
 #define UNIT_NEW     "conf.json.unit.new"
@@ -87,6 +90,41 @@ void
 conf_store_close(struct conf_store *store)
 {
     fd_close(&store->dir);
+}
+
+int
+conf_store_is_first(const struct conf_store *store, struct br_err *err)
+{
+    int fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    bool empty = true;
+
+    if (dir == NULL) {
+        fd_close(&fd);
+        return br_fail(err, -errno, "cannot read the state directory");
+    }
+    while ((entry = readdir(dir)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            empty = false;
+    closedir(dir);
+    return empty || faccessat(store->dir, FIRST_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int
+conf_store_begin_first(const struct conf_store *store, struct br_err *err)
+{
+    int rc = aside_write(store->dir, FIRST_NAME, SLICE_NONE, err);
+
+    if (rc == 0 && fsync(store->dir) < 0)
+        rc = br_fail(err, -errno, "cannot sync the state directory");
+    return rc;
+}
+
+int
+conf_store_end_first(const struct conf_store *store, struct br_err *err)
+{
+    return aside_remove(store->dir, FIRST_NAME, err);
 }
 
 /* "13500", or with our name in a second line.  Version 0 when there is none, or no number. */

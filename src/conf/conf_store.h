@@ -6,6 +6,7 @@
  *   STATE/version         decimal, of the program that wrote conf.json; ours has "brood" below
  *   STATE/history/        conf_history.h
  *   STATE/conf.json.damaged-20261124T210500Z   what could not be read at a start
+ *   STATE/initial         there while a first start (--initial) is under way
  *   STATE/conf.json.unit  what NGINX Unit had kept, before our first change of it
  *
  * Used by main, which never looks into the text: bytes come from a descriptor and go to one.
@@ -33,6 +34,15 @@ struct conf_store {
  */
 int conf_store_open(struct conf_store *store, const char *path, struct br_err *err);
 void conf_store_close(struct conf_store *store);
+
+/*
+ * Is this the first start, or was the first one not finished (conf_store_begin_first)?
+ * 1, 0, or -errno.
+ */
+int conf_store_is_first(const struct conf_store *store, struct br_err *err);
+/* From here until the end of it, every start is the first one. */
+int conf_store_begin_first(const struct conf_store *store, struct br_err *err);
+int conf_store_end_first(const struct conf_store *store, struct br_err *err);
 
 /* Who wrote the stored text, and how it was found. */
 struct conf_kept {

@@ -71,6 +71,8 @@ main_check_running(struct main *m)
     list_foreach (p, &m->children.all, link)
         if (p->role->respawn == RESPAWN_ALWAYS && p->role->user != USER_CARD && !p->was_ready)
             return;
+    if (!main_first_is_over(m))
+        return;
     tell_waiting(m, "\n");
     main_move(m, MAIN_RUNNING);
     br_log(LOG_NOTICE, "brood is ready");
@@ -269,6 +271,19 @@ make_wakefds(struct main *m)
     return 0;
 }
 
+/* Noted on disk, so that a first start that fails half-way is repeated as a whole. */
+static int
+look_whether_first(struct main *m, struct br_err *err)
+{
+    int rc = conf_store_is_first(&m->store, err);
+
+    m->first = rc > 0;
+    if (rc == 0)
+        br_log(LOG_NOTICE, "\"%s\" is left alone: there is a state already",
+               m->task.settings->initial_dir);
+    return rc > 0 ? conf_store_begin_first(&m->store, err) : rc;
+}
+
 static int
 main_open_all(struct main *m, struct br_err *err)
 {
@@ -291,6 +306,8 @@ main_open_all(struct main *m, struct br_err *err)
     if (rc > 0)
         br_log(LOG_WARN, "state directory \"%s\" was open to other users",
                m->task.settings->state_dir);
+    if (rc >= 0 && m->task.settings->initial_dir != NULL)
+        rc = look_whether_first(m, err);
     if (rc >= 0)
         main_history_mend(m);
     return br_min(rc, 0);

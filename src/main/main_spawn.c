@@ -203,6 +203,28 @@ main_start_discovery(struct main *m)
         start(m, p);
 }
 
+bool
+main_first_is_over(struct main *m)
+{
+    struct process *p = roster_find(&m->children, ROLE_INITIAL, 0);
+    struct br_err err = BR_ERR_NONE;
+
+    if (m->first && p == NULL) {
+        p = request(m, ROLE_INITIAL, 0);
+        if (p != NULL)
+            start(m, p);
+        else
+            main_give_up(m, "no memory for the first start");
+        return false;
+    }
+    if (m->first && p->was_ready) {
+        m->first = false;
+        if (conf_store_end_first(&m->store, &err) < 0)
+            br_log(LOG_ALERT, "%s: the next start will be a first one again", err.text);
+    }
+    return !m->first;
+}
+
 void
 main_start_core(struct main *m)
 {
@@ -300,7 +322,7 @@ died(struct task *task, struct process *p, int status)
             main_quit_step(m);
         return;
     }
-    if (p->role->respawn == RESPAWN_NEVER && m->modules_fd < 0)
+    if (p->role->respawn == RESPAWN_NEVER && (m->modules_fd < 0 || !p->was_ready))
         main_give_up(m, "%s ended without a report", process_name(p));
     else
         retry(m, p, lived_ms);

@@ -9,6 +9,8 @@
 
 /* The first child; its report starts the others. */
 void main_start_discovery(struct main *m);
+/* The first start: what --initial says, once.  true: there is nothing left to wait for. */
+bool main_first_is_over(struct main *m);
 /* All roles that main forks by itself, as often as the settings say. */
 void main_start_core(struct main *m);
 

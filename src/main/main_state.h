@@ -27,6 +27,7 @@ struct main {
     int wakefds[MAIN_ROUTERS_MAX]; /* one eventfd per router index, for our whole life */
     struct conf_store store;
     struct list opened;    /* main_open: listeners and access logs by name */
+    bool first;            /* --initial is still to be done before we are RUNNING */
     int running_fd;        /* CONF_RUNNING of the last controller, -1: none yet */
     uint32_t running;      /* its generation */
     int control_fd;        /* -1: the control socket is not open yet */

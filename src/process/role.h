@@ -17,6 +17,7 @@ enum role_id {
     ROLE_ROUTER,
     ROLE_PROTOTYPE,
     ROLE_WORKER,
+    ROLE_INITIAL,
     ROLES,
 };
 
@@ -65,6 +66,7 @@ struct settings {
     const char *user;
     const char *group;
     const char *config_path; /* --config, or NULL */
+    const char *initial_dir; /* --initial, or NULL */
     const char *title_args;  /* the arguments, for main's title */
     unsigned routers;        /* how many, resolved */
     uint64_t nofile;   /* soft limit of descriptors that applications begin with, 0: as main */

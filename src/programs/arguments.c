@@ -144,6 +144,8 @@ static const struct option options[] = {
     {"--group", "NAME", TEXT(group), .doc = "their group, else that of the user"},
     {"--config", "FILE", TEXT(config_path),
      .doc = "begin with this configuration instead of the stored one; read again on HUP"},
+    {"--initial", "DIR", TEXT(initial_dir),
+     .doc = "when nothing was kept yet: apply its *.pem and *.json, run its *.sh"},
     {"--check", "FILE", take_check, .doc = "check a configuration, print what is wrong, and exit"},
     {"--routers", "N", take_routers, .usual = "a quarter of the processors",
      .doc = "router processes"},

@@ -101,6 +101,10 @@ check_places(const struct settings *s, struct br_err *err)
         rc = main_control_check(s->control, err);
     if (rc == 0 && s->config_path != NULL && access(s->config_path, R_OK) < 0)
         rc = br_fail(err, -errno, "cannot read \"%s\"", s->config_path);
+    if (rc == 0 && s->config_path != NULL && s->initial_dir != NULL)
+        rc = br_fail(err, -EBADMSG, "--config and --initial exclude each other");
+    if (rc == 0 && s->initial_dir != NULL && strncmp(s->control, "unix:", 5) != 0)
+        rc = br_fail(err, -EBADMSG, "--initial needs a control socket of unix:");
     return rc == 0 ? logfile_parents(s->state_dir, err) : rc;
 }
 

@@ -2,7 +2,7 @@
  * roles.c - THE process table: what processes there are, who forks whom, with which rights, and
  * what becomes of their end.
  *
- *   main -> discovery, controller, router 0..N-1, prototypes -> workers
+ *   main -> discovery, controller, router 0..N-1, initial, prototypes -> workers
  *
  * Columns: process/role.h.  What they say to each other: ipc/messages.def.
  */
@@ -13,6 +13,7 @@
 #include "controller/controller_role.h"
 #include "discovery/discovery_role.h"
 #include "main/main_role.h"
+#include "programs/initial.h"
 #include "router/router_role.h"
 
 static const struct br_role main_role = {
@@ -79,6 +80,16 @@ static const struct br_role prototype_role = {
     .setup = prototype_setup,
 };
 
+/* On the first start, when all others are ready; its setup is all it does. */
+static const struct br_role initial_role = {
+    .id = ROLE_INITIAL,
+    .name = "initial",
+    .parent = ROLE_MAIN,
+    .user = USER_KEEP,
+    .respawn = RESPAWN_NEVER,
+    .setup = initial_setup,
+};
+
 const struct br_role *const roles[ROLES] = {
     [ROLE_MAIN] = &main_role,
     [ROLE_DISCOVERY] = &discovery_role,
@@ -86,4 +97,5 @@ const struct br_role *const roles[ROLES] = {
     [ROLE_ROUTER] = &router_role,
     [ROLE_PROTOTYPE] = &prototype_role,
     [ROLE_WORKER] = &app_worker_role,
+    [ROLE_INITIAL] = &initial_role,
 };

@@ -1,4 +1,4 @@
-"""A configuration in a file: --config with variables of the environment and included files, --check."""
+"""Configurations in files: --config with variables of the environment and included files, --check, --initial."""
 
 import json
 import os
@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from brood import BINARY, MODULES, free_port, python_app, wait_until
+from brood import BINARY, MODULES, free_port, is_alive, python_app, wait_until
+from certs import Authority
 
 
 def write(path, text):
@@ -220,3 +221,105 @@ def test_the_file_wins_over_what_was_kept(from_file):
     brood.stop()
     brood.start()
     assert brood.fetch(port=port).status == 201
+
+
+# --- --initial ---
+
+@pytest.fixture
+def with_initial(make_brood, tmp_path):
+    """A brood that is not started yet, whose first start finds these files; scripts are executable."""
+    directory = tmp_path / "entry"
+    directory.mkdir()
+
+    def make(files):
+        for name, text in files.items():
+            os.chmod(write(directory / name, text), 0o755 if name.endswith(".sh") else 0o644)
+        brood = make_brood("--initial", str(directory), start=False)
+        brood.entry = directory
+        return brood
+
+    return make
+
+
+def started(brood):
+    """Started, and the first start over."""
+    brood.start()
+    wait_until(lambda: "brood is ready" in brood.log(), what=brood.log)
+    return brood
+
+
+SCRIPT = """#!/bin/sh
+echo "script as $(id -u)"
+curl -sf --unix-socket "${BROOD_CONTROL#unix:}" http://localhost/config > %s && curl -sf -X PUT -d 203 \
+    --unix-socket "${BROOD_CONTROL#unix:}" http://localhost/config/routes/0/action/return
+"""
+
+
+def test_a_first_start_takes_certificates_then_configurations_then_scripts(with_initial, tmp_path):
+    port = free_port()
+    pem = Authority(tmp_path / "ca").issue("a.example").pem
+    brood = with_initial({
+        "2.json": returns(202, port), "1.json": returns(201, port), "1.sh": SCRIPT % (tmp_path / "seen.json"),
+        "site.pem": pem, "README": "", ".hidden.json": "{"})
+    os.chmod(write(brood.entry / "not.sh", "exit 1"), 0o644)
+    started(brood)
+    assert list(brood.get("/certificates").json) == ["site"]
+    assert json.loads((tmp_path / "seen.json").read_text()) == returns(202, port)
+    assert brood.fetch(port=port).status == 203
+    log = brood.log()
+    assert f"script as {os.getuid()}" in log and "README\" is left out" in log and "not.sh\" is left out: it is not exec" in log
+    assert [log.index(f"entry/{n}\" is") for n in ("site.pem", "1.json", "2.json", "1.sh")] == \
+        sorted(log.index(f"entry/{n}\" is") for n in ("site.pem", "1.json", "2.json", "1.sh"))
+
+    brood.stop()
+    write(brood.entry / "2.json", returns(299, port))
+    started(brood)
+    assert brood.fetch(port=port).status == 203 and "there is a state already" in brood.log()
+
+
+FAILURES = [
+    ({"a.json": '{"listeners":\n {,'}, "a.json:2:3: Invalid JSON."),
+    ({"a.json": '{"listeners": {}}', "b.json": '{"rutes": []}'}, "b.json:1:2: Invalid configuration. /rutes Unknown option"),
+    ({"a.pem": "no certificate"}, "a.pem: Invalid certificate."),
+    ({"a.sh": "#!/bin/sh\nexit 3\n"}, "a.sh: exited with code 3"),
+    ({"a.sh": "#!/bin/sh\nkill -9 $$\n"}, "a.sh: killed by signal 9"),
+    ({"a.sh": "#!/no/such/shell\n"}, "a.sh: exited with code 127"),
+]
+
+
+@pytest.mark.parametrize("files, reason", FAILURES)
+def test_a_first_start_that_fails_is_no_start_and_is_repeated(with_initial, files, reason):
+    brood = with_initial({"0.json": {"routes": []}, **files})
+    for _ in range(2):
+        done = subprocess.run(brood.command(), capture_output=True, text=True, timeout=30, cwd=brood.dir, env=brood.env)
+        assert done.returncode == 1 and reason in brood.log(), brood.log()
+        assert not brood.control_path.exists() and (brood.state_dir / "initial").exists()
+    for name in files:
+        (brood.entry / name).unlink()
+    started(brood)
+    assert brood.get().json == {"routes": []} and not (brood.state_dir / "initial").exists()
+
+
+def test_a_daemon_says_that_its_first_start_failed(with_initial):
+    brood = with_initial({"a.json": "{"})
+    command = [word for word in brood.command() if word != "--no-daemon"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=brood.dir, env=brood.env)
+    assert done.returncode == 1 and "a.json:1:2: Invalid JSON." in done.stderr
+
+
+def test_a_first_start_that_is_killed_is_repeated_and_leaves_no_script(with_initial, tmp_path):
+    brood = with_initial({"a.json": {"routes": []}, "b.sh": f"#!/bin/sh\necho $$ > {tmp_path}/pid.new\nmv {tmp_path}/pid.new {tmp_path}/pid\n"
+                                                            f"test -e {tmp_path}/go || exec sleep 1000\n"})
+    brood.start()
+    pid = int(wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), what="the script"))
+    brood.stop()
+    wait_until(lambda: not is_alive(pid), what="end of the script")
+    (tmp_path / "go").touch()
+    started(brood)
+    assert brood.get().json == {"routes": []}
+
+
+def test_initial_and_config_exclude_each_other(with_initial):
+    brood = with_initial({"a.json": {}})
+    done = subprocess.run(brood.command() + ["--config", brood.entry / "a.json"], capture_output=True, text=True, timeout=20, env=brood.env)
+    assert done.returncode == 1 and "exclude each other" in done.stderr
