@@ -4,6 +4,7 @@
 #include "abi/module.h"
 
 #include <errno.h>
+#include <string.h>
 #include <stdio.h>
 
 static void
@@ -25,5 +26,16 @@ module_list_add(struct module_list *list, const char *type, const char *version,
     put(v->version, sizeof(v->version), version);
     put(v->interpreter, sizeof(v->interpreter), interpreter);
     put(v->lib, sizeof(v->lib), lib);
+    return 0;
+}
+
+int
+module_deps_add(struct module_deps *deps, const char *path)
+{
+    size_t n = strlen(path) + 1;
+
+    if (deps->n == MODULE_DEPS_MAX || n > sizeof(deps->path[0]))
+        return -ENOSPC;
+    memcpy(deps->path[deps->n++], path, n);
     return 0;
 }

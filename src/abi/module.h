@@ -15,11 +15,12 @@
 #include "base/err.h"
 
 /* Raised whenever a struct of this header changes its shape or its sense. */
-#define MODULE_ABI 1
+#define MODULE_ABI 2
 
 #define MODULE_TYPE_MAX     32
 #define MODULE_PATH_MAX     512
 #define MODULE_VERSIONS_MAX 16
+#define MODULE_DEPS_MAX     24
 
 /* What follows a module's name in MODULESDIR; other files there belong to the guests. */
 #define MODULE_SUFFIX ".module.so"
@@ -38,6 +39,12 @@ struct module_version {
 struct module_list {
     unsigned n;
     struct module_version version[MODULE_VERSIONS_MAX]; /* the default one first */
+};
+
+/* Paths of this machine that the language needs in another root, too. */
+struct module_deps {
+    unsigned n;
+    char path[MODULE_DEPS_MAX][MODULE_PATH_MAX];
 };
 
 /* What setup may ask.  The strings live until the process executes something else. */
@@ -62,6 +69,12 @@ struct br_module {
     int (*describe)(const char *modules_dir, struct module_list *ret_list, struct br_err *err);
 
     /*
+     * What setup will need of the machine's files when the root is changed before it.  Runs in the
+     * prototype.  0, or -errno with the reason.  NULL: nothing.
+     */
+    int (*deps)(const struct module_setup *s, struct module_deps *ret, struct br_err *err);
+
+    /*
      * Become the application's prototype: runs in the prototype, in the application's own
      * isolation and as its user, with working directory, environment and stdio already in place.
      * Descriptors named by the heritage are inheritable, all others are close-on-exec.
@@ -75,6 +88,9 @@ struct br_module {
 #define MODULE_SYMBOL "br_module"
 
 extern br_public const struct br_module br_module;
+
+/* Adds a path; -ENOSPC when there are too many or it is too long. */
+int module_deps_add(struct module_deps *deps, const char *path);
 
 /* Adds a version to the list; the texts are cut to their places.  -ENOSPC when it is full. */
 int module_list_add(struct module_list *list, const char *type, const char *version,

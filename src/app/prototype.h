@@ -5,6 +5,7 @@
  *   workers.c   one worker: start, lines to routers, drain, death
  *   stuck.c     a worker whose request takes too long
  *   numbers.c   status
+ *   orphans.c   as process 1 of a namespace: the dead of others
  */
 #ifndef APP_PROTOTYPE_H
 #define APP_PROTOTYPE_H
@@ -22,6 +23,7 @@ struct prototype {
     struct watch bell;
     struct timer look;
     struct timer grace;
+    struct timer orphans;
     struct restart_history deaths; /* of workers, one after the other */
     int64_t hold_until_ms;
     void *paused;
@@ -53,6 +55,9 @@ void workers_meet_router(struct prototype *proto, struct channel *router);
 void stuck_on_message(struct task *task, struct channel *ch, struct message *m);
 /* That process is gone; 0: all are forgotten. */
 void stuck_forget(struct prototype *proto, pid_t pid);
+
+/* orphans.c: from now on, when we are process 1. */
+void orphans_begin(struct prototype *proto);
 
 /* numbers.c */
 void numbers_on_ask(struct task *task, struct channel *ch, struct message *m);

@@ -2,15 +2,18 @@
  * prototype_role.c - birth of an application: from main's fork to the user's interpreter.
  *
  *   main:   prefork: nest, bell        introduce: NEST_OPEN to each router
- *   child:  outside work -> user -> directory -> environment -> streams -> module -> exec
+ *   child:  outside work -> root, mounts -> limits -> user -> directory -> environment -> streams
+ *           -> rights -> module -> exec
  *
  * The order matters: files are opened and the module runs with the rights of the application,
- * never with main's.
+ * never with main's.  The module is read before the root changes, and asked which of the machine's
+ * files it will need there.
  */
 #include "app/prototype_role.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -23,7 +26,9 @@
 #include "base/log.h"
 #include "ipc/spawn.h"
 #include "nest/nest.h"
+#include "process/confine.h"
 #include "process/creds.h"
+#include "process/isolation.h"
 
 #define HERITAGE_BYTES 4096
 
@@ -67,23 +72,47 @@ prototype_introduce(struct task *task br_unused, struct process *process, struct
 
 /* ---- in the child ---- */
 
-/* The card names a user, or main's --user is meant when main may change ids at all. */
 static int
-become_user(struct task *task, const struct launch *card, struct br_err *err)
+keep_capabilities(const struct launch *card, struct creds *creds, struct br_err *err)
+{
+    const char *name;
+    unsigned pos = 0;
+
+    while ((name = launch_next(card, "capability", &pos)) != NULL) {
+        uint64_t bit = creds_capability(name);
+
+        if (bit == 0)
+            return br_fail(err, -EINVAL, "capability \"%s\"", name);
+        creds->keep_caps |= bit;
+    }
+    return 0;
+}
+
+/*
+ * Whom the application runs as: the card's user, or main's --user when main may change ids at all;
+ * NULL: as it is.  Looked up before the root changes.
+ */
+static int
+find_user(struct task *task, const struct launch *card, struct creds *room, struct creds **ret,
+          struct br_err *err)
 {
     const char *user = launch_get(card, "user", NULL);
     const char *group = launch_get(card, "group", NULL);
-    struct creds creds;
     int rc;
 
+    *ret = NULL;
     if (user == NULL && task->settings->privileged) {
         user = task->settings->user;
         group = group ? group : task->settings->group;
     }
     if (user == NULL)
         return 0;
-    rc = creds_resolve(user, group, &creds, err);
-    return rc < 0 ? rc : spawn_become(task, &creds, err);
+    rc = creds_resolve(user, group, room, err);
+    if (rc < 0)
+        return rc;
+    isolation_fit(card, room);
+    *ret = room;
+    return keep_capabilities(card, room, err);
 }
 
 static int
@@ -123,43 +152,103 @@ card_next(const struct module_setup *s, const char *key, unsigned *pos)
     return launch_next(s->card, key, pos);
 }
 
-static int
-run_module(struct task *task, struct process *process, struct br_err *err)
+/* Does the card let the language's own files into the new root. */
+static bool
+mounts_language(const struct launch *card)
 {
-    char heritage[HERITAGE_BYTES];
-    struct module_setup setup = {.get = card_get,
-                                 .next = card_next,
-                                 .card = process->card,
-                                 .modules_dir = task->settings->modules_dir,
-                                 .heritage = heritage};
-    const char *file = launch_get(process->card, "module", "");
-    const struct br_module *module;
-    int rc = module_load(task->settings->modules_dir, file, &module, err);
+    const char *name;
+    unsigned pos = 0;
+
+    while ((name = launch_next(card, "automount", &pos)) != NULL)
+        if (strcmp(name, "language_deps") == 0)
+            return true;
+    return false;
+}
+
+/* Ours and always needed: the guests, and the devices that every program counts on. */
+#define OWN_DEPS "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
+#define N_OWN    6
+
+/* What is mounted in a new root: that, and what the language says. */
+static int
+isolate(const struct br_module *module, const struct module_setup *setup, struct br_err *err)
+{
+    static struct module_deps deps;
+    const char *list[N_OWN + MODULE_DEPS_MAX + 1] = {setup->modules_dir, OWN_DEPS};
+    int rc = 0;
+
+    if (module->deps != NULL && mounts_language(setup->card))
+        rc = module->deps(setup, &deps, err);
+    for (unsigned i = 0; i < deps.n; i++)
+        list[N_OWN + i] = deps.path[i];
+    return rc < 0 ? rc : isolation_inside(setup->card, list, err);
+}
+
+/*
+ * Rights are given up while there is privilege, since programs that gain rights when executed may
+ * be wanted; without privilege no_new_privs must be set first, which is the card's to say.
+ */
+static int
+settle(struct task *task, const struct launch *card, const struct creds *creds, struct br_err *err)
+{
+    int rc = confine_limits(card, err);
 
     if (rc == 0)
-        rc = spawn_heritage(task, process, heritage, sizeof(heritage));
+        rc = confine_rights(card, creds != NULL ? creds->uid : geteuid(), err);
+    return rc == 0 && creds != NULL ? spawn_become(task, creds, err) : rc;
+}
+
+static int
+enter(const struct launch *card, struct br_err *err)
+{
+    const char *directory = launch_get(card, "working_directory", NULL);
+    int rc = 0;
+
+    if (directory != NULL && chdir(directory) < 0)
+        rc = br_fail(err, -errno, "cannot enter working directory \"%s\"", directory);
+    if (rc == 0)
+        rc = set_environment(card, err);
+    return rc < 0 ? rc : null_stdin(err);
+}
+
+static int
+run_module(struct task *task, struct process *process, const struct br_module *module,
+           struct module_setup setup, struct br_err *err)
+{
+    char heritage[HERITAGE_BYTES];
+    int rc = spawn_heritage(task, process, heritage, sizeof(heritage));
+
+    setup.heritage = heritage;
     return rc < 0 ? rc : module->setup(&setup, err);
 }
 
 int
 prototype_setup(struct task *task, struct process *process, struct br_err *err)
 {
+    static char modules_dir[PATH_MAX]; /* absolute: the working directory changes */
     const struct launch *card = process->card;
-    const char *directory = launch_get(card, "working_directory", NULL);
+    struct module_setup setup = {
+        .get = card_get, .next = card_next, .card = card, .modules_dir = modules_dir};
+    const struct br_module *module;
+    struct creds room, *creds;
     int rc = 0;
 
+    if (realpath(task->settings->modules_dir, modules_dir) == NULL)
+        return br_fail(err, -errno, "cannot enter \"%s\"", task->settings->modules_dir);
     if (task->role->outside_work)
         rc = spawn_wait_go(task, err);
     if (rc == 0)
-        rc = become_user(task, card, err);
-    if (rc == 0 && directory != NULL && chdir(directory) < 0)
-        rc = br_fail(err, -errno, "cannot enter working directory \"%s\"", directory);
+        rc = module_load(modules_dir, launch_get(card, "module", ""), &module, err);
     if (rc == 0)
-        rc = set_environment(card, err);
+        rc = find_user(task, card, &room, &creds, err);
     if (rc == 0)
-        rc = null_stdin(err);
+        rc = isolate(module, &setup, err);
+    if (rc == 0)
+        rc = settle(task, card, creds, err);
+    if (rc == 0)
+        rc = enter(card, err);
     if (rc < 0)
         return rc;
     app_streams(card, log_fd());
-    return run_module(task, process, err);
+    return run_module(task, process, module, setup, err);
 }

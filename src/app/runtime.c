@@ -352,6 +352,7 @@ prototype_run(struct prototype *proto)
     }
     loop_set_hooks(proto->task.loop, &hooks);
     clock_update();
+    orphans_begin(proto);
     prototype_consider(proto);
     if (!loop_stopped(proto->task.loop))
         loop_run(proto->task.loop);

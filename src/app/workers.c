@@ -35,12 +35,19 @@ worker_tell(struct prototype *proto, struct process *p, enum msg_type type, cons
 
 /* ---- lines between workers and routers ---- */
 
+/* A router knows it by another number when we are the first process of a namespace; 0: unknown. */
+static pid_t
+pid_outside(const struct process *p)
+{
+    return getpid() == 1 ? 0 : p->pid;
+}
+
 static void
 connect_pair(struct prototype *proto, struct process *p, struct channel *router)
 {
     const struct peer *peer = channel_peer(router);
     struct msg_process to_router = {.role = ROLE_WORKER,
-                                    .pid = p->pid,
+                                    .pid = pid_outside(p),
                                     .index = p->index,
                                     .launch = proto->task.launch,
                                     .instance = proto->task.instance};
@@ -73,7 +80,7 @@ close_at_router(struct channel *router, void *arg)
 {
     struct pairing *pairing = arg;
     struct msg_process m = {.role = ROLE_WORKER,
-                            .pid = pairing->worker->pid,
+                            .pid = pid_outside(pairing->worker),
                             .index = pairing->worker->index,
                             .launch = pairing->proto->task.launch,
                             .instance = pairing->proto->task.instance};

@@ -49,17 +49,24 @@ const char *check_quote(struct check *c, struct slice name);
 
 /* The functions of options.def. */
 int begin_application(struct check *c, const struct json *value);
+int check_absolute(struct check *c, const struct json *value);
 int check_access_log(struct check *c, const struct json *value);
 int check_application(struct check *c, const struct json *value);
+int check_capabilities(struct check *c, const struct json *value);
+int check_cgroup(struct check *c, const struct json *value);
+int check_hostname(struct check *c, const struct json *value);
+int check_isolation(struct check *c, const struct json *value);
 int check_log_path(struct check *c, const struct json *value);
 int check_mime_types(struct check *c, const struct json *value);
 int check_not_empty(struct check *c, const struct json *value);
 int check_pass(struct check *c, const struct json *value);
+int check_paths(struct check *c, const struct json *value);
 int check_patterns(struct check *c, const struct json *value);
 int check_patterns_decoded(struct check *c, const struct json *value);
 int check_prefix(struct check *c, const struct json *value);
 int check_processes(struct check *c, const struct json *value);
 int check_protocol(struct check *c, const struct json *value);
+int check_rootfs(struct check *c, const struct json *value);
 int check_share(struct check *c, const struct json *value);
 int check_stack_size(struct check *c, const struct json *value);
 int check_targets(struct check *c, const struct json *value);
@@ -70,6 +77,7 @@ int check_text(struct check *c, const struct json *value);
 int check_address(struct check *c, const struct json *member);
 int check_app_name(struct check *c, const struct json *member);
 int check_environment_name(struct check *c, const struct json *member);
+int check_limit_name(struct check *c, const struct json *member);
 int check_target_name(struct check *c, const struct json *member);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "conf/json_write.h"
 #include "conf/options.h"
+#include "conf/values.h"
 
 struct filler {
     struct generation *g;
@@ -107,93 +108,10 @@ default_of(struct filler *f, const struct option *opt)
     return rc == 0 ? value : NULL;
 }
 
-/* The texts of a string or an array of strings. */
-static size_t
-texts_of(struct arena *a, const struct json *value, struct slice **ret_texts)
-{
-    size_t n = value->type == JSON_ARRAY ? value->n : 1, i = 0;
-    struct slice *texts = arena_array(a, struct slice, n);
-
-    if (value->type == JSON_STRING)
-        texts[0] = value->text;
-    if (value->type == JSON_ARRAY) {
-        json_foreach(element, value) texts[i++] = element->text;
-    }
-    *ret_texts = texts;
-    return n;
-}
-
-static struct strings
-make_strings(struct arena *a, const struct json *value)
-{
-    struct strings to;
-    struct slice *texts;
-
-    to.n = texts_of(a, value, &texts);
-    to.p = arena_array(a, const char *, to.n + 1);
-    for (size_t i = 0; i < to.n; i++)
-        to.p[i] = arena_cstr(a, texts[i]);
-    return to;
-}
-
-static struct strings
-make_environment(struct arena *a, const struct json *object)
-{
-    struct strings to = {.p = arena_array(a, const char *, (size_t)object->n + 1)};
-
-    json_foreach(member, object)
-    {
-        struct slice name = member->name, value = member->text;
-        char *text = arena_alloc(a, name.n + value.n + 2);
-
-        memcpy(text, name.p, name.n);
-        text[name.n] = '=';
-        memcpy(text + name.n + 1, value.p, value.n);
-        text[name.n + 1 + value.n] = '\0';
-        to.p[to.n++] = text;
-    }
-    return to;
-}
-
-static const struct patterns *
-make_patterns(struct arena *a, const struct json *value, enum pattern_text how)
-{
-    struct patterns *set = NULL;
-    struct slice *texts;
-    size_t n = texts_of(a, value, &texts), bad;
-    int rc = patterns_compile(a, texts, n, how, &set, &bad, NULL);
-
-    assert(rc == 0);
-    return rc == 0 ? set : NULL;
-}
-
-static struct template *
-make_template(struct arena *a, struct slice text)
-{
-    struct template *t = NULL;
-    int rc = template_parse(a, text, &t, NULL);
-
-    assert(rc == 0);
-    return rc == 0 ? t : NULL;
-}
-
-static struct templates
-make_templates(struct arena *a, const struct json *value)
-{
-    struct templates to;
-    struct slice *texts;
-
-    to.n = texts_of(a, value, &texts);
-    to.p = arena_array(a, struct template *, to.n);
-    for (size_t i = 0; i < to.n; i++)
-        to.p[i] = make_template(a, texts[i]);
-    return to;
-}
-
 static struct pass_conf
 make_pass(struct filler *f, struct slice text)
 {
-    struct pass_conf pass = {.text = make_template(f->a, text)};
+    struct pass_conf pass = {.text = value_template(f->a, text)};
     bool found = true;
 
     if (pass.text->literal)
@@ -214,34 +132,6 @@ make_application(struct filler *f, struct slice name)
     return (struct pass_conf){.text = t, .to.app = map_get(&f->g->app_by_name, name)};
 }
 
-/* The built-in types, and what the option adds; value may be NULL. */
-static const struct mime *
-make_mime(struct arena *a, const struct json *value)
-{
-    struct mime *mime = mime_new(a);
-    struct slice *texts;
-
-    if (value == NULL)
-        return mime;
-    json_foreach(member, value)
-    {
-        size_t n = texts_of(a, member, &texts);
-
-        for (size_t i = 0; i < n; i++)
-            mime_add(a, mime, member->name, texts[i]);
-    }
-    return mime;
-}
-
-static int64_t
-integer_of(const struct json *value)
-{
-    int64_t number = 0;
-
-    json_integer(value, &number);
-    return number;
-}
-
 /*
  * Put a value where the option says.  A value of the option's other form (an object whose members
  * have setters of their own) is left to them.
@@ -259,10 +149,10 @@ set(struct filler *f, const struct option *opt, const struct json *value, void *
         *(bool *)to = value->truth;
         break;
     case SET_INT32:
-        *(int32_t *)to = (int32_t)integer_of(value);
+        *(int32_t *)to = (int32_t)value_integer(value);
         break;
     case SET_INT64:
-        *(int64_t *)to = integer_of(value);
+        *(int64_t *)to = value_integer(value);
         break;
     case SET_SECONDS:
         json_scaled(value, 1000, to);
@@ -272,28 +162,28 @@ set(struct filler *f, const struct option *opt, const struct json *value, void *
             *(const char **)to = arena_cstr(a, value->text);
         break;
     case SET_STRINGS:
-        *(struct strings *)to = make_strings(a, value);
+        *(struct strings *)to = value_strings(a, value);
         break;
     case SET_ENVIRONMENT:
-        *(struct strings *)to = make_environment(a, value);
+        *(struct strings *)to = value_environment(a, value);
         break;
     case SET_PATTERNS:
-        *(const struct patterns **)to = make_patterns(a, value, PATTERN_VERBATIM);
+        *(const struct patterns **)to = value_patterns(a, value, PATTERN_VERBATIM);
         break;
     case SET_PATTERNS_LOWER:
-        *(const struct patterns **)to = make_patterns(a, value, PATTERN_LOWER);
+        *(const struct patterns **)to = value_patterns(a, value, PATTERN_LOWER);
         break;
     case SET_PATTERNS_UPPER:
-        *(const struct patterns **)to = make_patterns(a, value, PATTERN_UPPER);
+        *(const struct patterns **)to = value_patterns(a, value, PATTERN_UPPER);
         break;
     case SET_PATTERNS_DECODED:
-        *(const struct patterns **)to = make_patterns(a, value, PATTERN_DECODED);
+        *(const struct patterns **)to = value_patterns(a, value, PATTERN_DECODED);
         break;
     case SET_TEMPLATE:
-        *(const struct template **)to = make_template(a, value->text);
+        *(const struct template **)to = value_template(a, value->text);
         break;
     case SET_TEMPLATES:
-        *(struct templates *)to = make_templates(a, value);
+        *(struct templates *)to = value_templates(a, value);
         break;
     case SET_PASS:
         *(struct pass_conf *)to = make_pass(f, value->text);
@@ -302,13 +192,25 @@ set(struct filler *f, const struct option *opt, const struct json *value, void *
         *(struct pass_conf *)to = make_application(f, value->text);
         break;
     case SET_MIME:
-        *(const struct mime **)to = make_mime(a, value);
+        *(const struct mime **)to = value_mime(a, value);
+        break;
+    case SET_NUMBERS:
+        *(struct strings *)to = value_numbers(a, value);
+        break;
+    case SET_ID_RANGES:
+        *(struct strings *)to = value_id_ranges(a, value);
+        break;
+    case SET_LIMITS:
+        *(struct strings *)to = value_limits(a, value);
+        break;
+    case SET_BINDS:
+        *(struct strings *)to = value_binds(a, value);
         break;
     case SET_PROCESSES:
         if (value->type == JSON_NUMBER) {
             struct processes_conf *processes = to;
 
-            processes->max = processes->spare = (int32_t)integer_of(value);
+            processes->max = processes->spare = (int32_t)value_integer(value);
         }
         break;
     }
@@ -525,7 +427,7 @@ generation_fill(struct generation *g, const struct json *tree, const struct conf
     fill_listeners(&f, member_or_none(tree, "listeners"));
     fill_members(&f, row(""), tree, g);
     if (g->http.mime == NULL)
-        g->http.mime = make_mime(f.a, NULL);
+        g->http.mime = value_mime(f.a, NULL);
     return 0;
 }
 

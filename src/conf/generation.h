@@ -85,6 +85,41 @@ struct processes_conf {
     int64_t idle_timeout_ms;
 };
 
+/* What an application does not share with the machine. */
+struct isolation_conf {
+    struct {
+        bool cgroup, credential, ipc, mount, network, pid, time, uname;
+    } namespaces;
+    struct strings uidmap; /* "INSIDE OUTSIDE N" */
+    struct strings gidmap;
+    const char *rootfs; /* NULL: the machine's */
+    struct {
+        bool language_deps, procfs, tmpfs;
+    } automount;
+    struct strings binds; /* three by three: source, target, "ro" or "rw" */
+    bool read_only;
+    bool private_tmp;
+    const char *hostname;
+    bool new_privs;
+    struct {
+        const char *path; /* NULL: main's */
+        int64_t memory;   /* bytes, 0: no limit */
+        int64_t cpu;      /* thousandths of a processor, 0: no limit */
+        int32_t pids;     /* 0: no limit */
+    } cgroup;
+    struct strings rlimits; /* "NAME SOFT HARD" */
+    int32_t nice;
+    int32_t oom_score_adj;
+    struct strings affinity;
+    struct strings capabilities;
+    bool seccomp;
+    struct {
+        bool hide_state;
+        struct strings read;
+        struct strings write;
+    } paths;
+};
+
 /* A way into an application. */
 struct python_target {
     struct slice name; /* empty: the only one */
@@ -110,6 +145,7 @@ struct app_conf {
     const char *stderr_path;
     int32_t threads;           /* of each worker */
     int32_t thread_stack_size; /* 0: the system's */
+    struct isolation_conf isolation;
     struct {
         struct python_target own;            /* without `targets` */
         const struct python_target *targets; /* one or more */

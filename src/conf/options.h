@@ -56,6 +56,10 @@ enum option_set {
     SET_PASS,        /* struct pass_conf */
     SET_APPLICATION, /* likewise, from an application's name */
     SET_MIME,        /* const struct mime * */
+    SET_NUMBERS,     /* struct strings, one for each number */
+    SET_ID_RANGES,   /* struct strings: "INSIDE OUTSIDE N" */
+    SET_LIMITS,      /* struct strings: "NAME SOFT HARD" */
+    SET_BINDS,       /* struct strings, three by three: source, target, "ro" or "rw" */
     SET_PROCESSES,   /* struct processes_conf: a number is max and spare at once */
 };
 

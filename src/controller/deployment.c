@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "conf/generation.h"
 #include "conf/json_write.h"
+#include "controller/card_isolation.h"
 #include "process/launch.h"
 
 /* More than a request body may hold: escapes and launches come on top. */
@@ -218,6 +219,7 @@ launch_card(const struct app_conf *app, uint32_t launch, const struct settings *
     launch_put_int(&b, "threads", app->threads);
     launch_put_int(&b, "thread_stack_size", app->thread_stack_size);
     put_python(&b, app);
+    card_isolation(&b, &app->isolation, settings);
     rc = launch_end(&b, &fd);
     return rc < 0 ? rc : fd;
 }

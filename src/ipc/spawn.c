@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "process/isolation.h"
 #include "process/title.h"
 
 #define GO_WAIT_MS  10000
@@ -375,9 +376,26 @@ adopt(struct task *task, struct process *p, pid_t pid, int line_fd, struct br_er
 static pid_t
 fork_as(const struct spawn_how *how)
 {
-    pid_t pid = how != NULL && how->fork != NULL ? how->fork(how->arg) : fork();
+    return how != NULL && how->fork != NULL ? how->fork(how->arg) : fork();
+}
 
-    return pid < 0 ? -errno : pid;
+/* A process with outside work may be born into namespaces and a cgroup of its own. */
+static pid_t
+bear(const struct process *p, const struct spawn_how *how, struct br_err *err)
+{
+    struct birth birth;
+    pid_t pid;
+    int rc;
+
+    if (p->role->outside_work && p->card != NULL) {
+        rc = isolation_birth(p->card, &birth, err);
+        if (rc < 0)
+            return rc;
+        pid = isolation_fork(&birth);
+    } else {
+        pid = fork_as(how);
+    }
+    return pid < 0 ? br_fail(err, -errno, "cannot fork") : pid;
 }
 
 int
@@ -404,9 +422,9 @@ spawn(struct task *task, struct process *p, const struct spawn_how *how, struct 
     theirs = pair[1];
 
     p->fork_us = clock_us();
-    pid = fork_as(how);
+    pid = bear(p, how, err);
     if (pid < 0)
-        return br_fail(err, pid, "cannot fork");
+        return pid;
     if (pid == 0) {
         fd_close(&ours);
         child(task, p, how, self, fd_take(&theirs));

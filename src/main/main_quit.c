@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "ipc/messages.h"
+#include "main/main_after.h"
 #include "main/main_lines.h"
 
 /* Time for its last words beyond what it was granted. */
@@ -55,7 +56,7 @@ main_retire(struct main *m, struct process *p)
     switch (p->life.state) {
     case PROC_REQUESTED:
     case PROC_GONE:
-        roster_free(&m->children, p);
+        main_forget(m, p);
         break;
     case PROC_FORKED:
     case PROC_CREATED:
@@ -124,7 +125,7 @@ stop_one(struct main *m, struct process *p)
     switch (p->life.state) {
     case PROC_REQUESTED:
     case PROC_GONE:
-        roster_free(&m->children, p);
+        main_forget(m, p);
         break;
     case PROC_FORKED:
     case PROC_CREATED:

@@ -25,6 +25,7 @@
 #include "base/inject.h"
 #include "base/log.h"
 #include "ipc/status.h"
+#include "main/main_after.h"
 #include "main/main_history.h"
 #include "main/main_lines.h"
 #include "main/main_open.h"
@@ -320,6 +321,7 @@ main_close_all(struct main *m)
 
     list_foreach_safe (p, next, &m->children.all, link)
         roster_free(&m->children, p);
+    main_after_done(m);
     main_open_done(m);
     if (m->store.dir >= 0)
         conf_store_close(&m->store);
@@ -360,6 +362,7 @@ main_run(const struct settings *settings, const struct br_role *const roles[ROLE
     m.task.data = &m;
     roster_init(&m.children);
     list_init(&m.opened);
+    list_init(&m.remains);
     timer_init(&m.patience, main_out_of_patience);
     for (unsigned i = 0; i < MAIN_ROUTERS_MAX; i++)
         m.wakefds[i] = -1;

@@ -25,8 +25,10 @@
 #include "base/inject.h"
 #include "base/log.h"
 #include "ipc/spawn.h"
+#include "main/main_after.h"
 #include "main/main_lines.h"
 #include "main/main_quit.h"
+#include "process/isolation.h"
 
 /* While brood starts: a core role that dies so often in a row will not come up. */
 #define QUICK_DEATHS_MAX 5
@@ -133,7 +135,7 @@ retry(struct main *m, struct process *p, int64_t lived_ms)
     int64_t delay_ms = restart_after(p->role->respawn, &p->restarts, lived_ms);
 
     if (delay_ms < 0) {
-        roster_free(&m->children, p);
+        main_forget(m, p);
         return;
     }
     if (m->phase == MAIN_STARTING && p->launch == 0 && p->restarts.quick > QUICK_DEATHS_MAX) {
@@ -153,7 +155,7 @@ start_failed(struct main *m, struct process *p, const struct br_err *err)
     process_unkeep(p);
     report_failure(m, p, err->rc, err->text);
     if (p->launch != 0 && !p->was_ready)
-        roster_free(&m->children, p);
+        main_forget(m, p);
     else if (p->role->respawn == RESPAWN_NEVER)
         main_give_up(m, "cannot start %s: %s", process_name(p), err->text);
     else
@@ -317,7 +319,7 @@ died(struct task *task, struct process *p, int status)
     p->pid = 0;
     process_unkeep(p);
     if (!comes_back(m, p)) {
-        roster_free(&m->children, p);
+        main_forget(m, p);
         if (m->phase > MAIN_RUNNING)
             main_quit_step(m);
         return;
@@ -340,11 +342,19 @@ sender(struct main *m, struct channel *ch)
 void
 main_on_created(struct task *task, struct channel *ch, struct message *msg)
 {
-    struct process *p = sender(main_of(task), ch);
+    struct main *m = main_of(task);
+    struct process *p = sender(m, ch);
+    struct br_err err = BR_ERR_NONE;
 
     INJECT(main, created);
-    if (p != NULL && lifecycle_move(&p->life, PROC_CREATED, process_name(p)) == 0)
+    if (p == NULL || lifecycle_move(&p->life, PROC_CREATED, process_name(p)) < 0)
+        return;
+    if (p->card == NULL || isolation_outside(p->card, p->pid, &err) == 0) {
         dispatch_reply(ch, msg, MSG_PROCESS_GO, NULL, NULL, 0);
+        return;
+    }
+    report_failure(m, p, err.rc, err.text);
+    main_kill(m, p);
 }
 
 void

@@ -26,6 +26,7 @@ struct main {
     int modules_fd;                /* discovery's report, -1 until it came */
     int wakefds[MAIN_ROUTERS_MAX]; /* one eventfd per router index, for our whole life */
     struct conf_store store;
+    struct list remains;   /* main_after */
     struct list opened;    /* main_open: listeners and access logs by name */
     bool first;            /* --initial is still to be done before we are RUNNING */
     int running_fd;        /* CONF_RUNNING of the last controller, -1: none yet */

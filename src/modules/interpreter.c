@@ -71,6 +71,20 @@ program_of_path(const char *name, char ret_path[MODULE_PATH_MAX])
     return false;
 }
 
+/* A program itself and no script, such as those that version managers put into PATH. */
+static bool
+is_elf(const char *path)
+{
+    char magic[4];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool elf = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+               memcmp(magic, "\177ELF", sizeof(magic)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return elf;
+}
+
 int
 interpreter_guest(const struct interpreter *in, const char *modules_dir,
                   char ret_path[MODULE_PATH_MAX], struct br_err *err)
@@ -120,21 +134,28 @@ find_in_home(const struct interpreter *in, const char *home, char ret_path[MODUL
  * "3.9" is python3.9 of PATH; "3.9.18" is that too, since no name says more.  "3" and nothing mean
  * the plain one.
  */
+static void
+name_version(const struct interpreter *in, const char *version, char ret_name[2 * MODULE_TYPE_MAX])
+{
+    const char *dot = strchr(version, '.');
+    size_t n;
+
+    if (dot == NULL) {
+        snprintf(ret_name, 2 * MODULE_TYPE_MAX, "%s", in->program);
+        return;
+    }
+    n = (size_t)(dot - version) + 1 + strspn(dot + 1, "0123456789");
+    snprintf(ret_name, 2 * MODULE_TYPE_MAX, "%s%.*s", in->stem,
+             (int)br_min(n, (size_t)MODULE_TYPE_MAX), version);
+}
+
 static int
 find_version(const struct interpreter *in, const char *version, char ret_path[MODULE_PATH_MAX],
              struct br_err *err)
 {
-    const char *dot = strchr(version, '.');
     char name[2 * MODULE_TYPE_MAX];
-    size_t n;
 
-    if (dot == NULL)
-        return program_of_path(in->program, ret_path)
-                   ? 0
-                   : br_fail(err, -ENOENT, "no \"%s\" in PATH", in->program);
-    n = (size_t)(dot - version) + 1 + strspn(dot + 1, "0123456789");
-    snprintf(name, sizeof(name), "%s%.*s", in->stem, (int)br_min(n, (size_t)MODULE_TYPE_MAX),
-             version);
+    name_version(in, version, name);
     if (program_of_path(name, ret_path))
         return 0;
     return br_fail(err, -ENOENT, "no \"%s\" in PATH", name);
@@ -149,6 +170,65 @@ interpreter_find(const struct interpreter *in, const struct module_setup *s,
     if (home)
         return find_in_home(in, home, ret_path, err);
     return find_version(in, version_of(in, s->get(s, "type", in->type)), ret_path, err);
+}
+
+/* ---- another root ---- */
+
+/* The first of that name in PATH that is the program itself: a script would need its own friends.
+ */
+static int
+find_elf(const struct interpreter *in, const char *version, char ret_path[MODULE_PATH_MAX],
+         struct br_err *err)
+{
+    struct slice rest = search_path(), dir;
+    char name[2 * MODULE_TYPE_MAX];
+
+    name_version(in, version, name);
+    while (slice_split(&rest, ':', &dir))
+        if (program_in(dir, name, ret_path) && is_elf(ret_path))
+            return 0;
+    return br_fail(err, -ENOENT, "no \"%s\" in PATH", name);
+}
+
+/* The library of an interpreter that lies outside the system's: ~/opt/bin/python3 has ~/opt/lib. */
+static int
+add_library(const char *program, struct module_deps *ret)
+{
+    char path[PATH_MAX];
+    char *slash;
+
+    if (realpath(program, path) == NULL)
+        return -errno;
+    if (module_deps_add(ret, path) < 0)
+        return -ENOSPC;
+    for (int up = 0; up < 2; up++)
+        if ((slash = strrchr(path, '/')) != NULL)
+            *slash = '\0';
+    if (strcmp(path, "/usr") == 0 || path[0] == '\0' || strlen(path) + 5 > sizeof(path))
+        return 0;
+    strcat(path, "/lib");
+    return module_deps_add(ret, path);
+}
+
+int
+interpreter_deps(const struct interpreter *in, const struct module_setup *s,
+                 struct module_deps *ret, struct br_err *err)
+{
+    /* /lib may be a link to /usr/lib in the other root: what it leads to comes first. */
+    static const char *const shared[] = {"/usr/lib", "/usr/lib64", "/usr/local/lib",
+                                         "/lib",     "/lib64",     "/etc/ld.so.cache"};
+    char program[MODULE_PATH_MAX];
+    int rc = find_elf(in, version_of(in, s->get(s, "type", in->type)), program, err);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < array_len(shared) && rc == 0; i++)
+        rc = module_deps_add(ret, shared[i]);
+    if (rc == 0)
+        rc = module_deps_add(ret, program);
+    if (rc == 0)
+        rc = add_library(program, ret);
+    return rc < 0 ? br_fail(err, rc, "the files of \"%s\"", program) : 0;
 }
 
 /* ---- describe ---- */
@@ -236,23 +316,6 @@ add(const struct interpreter *in, const char *path, const char *guest, struct mo
         module_list_add(list, in->type, version, path, guest);
 }
 
-/*
- * Not a script: version managers put one for each version they ever saw into PATH, each of which
- * takes its time to say that it is not installed.
- */
-static bool
-is_elf(const char *path)
-{
-    char magic[4];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool elf = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
-               memcmp(magic, "\177ELF", sizeof(magic)) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    return elf;
-}
-
 /* "python3.11", not "python3.11-config" and not "python3". */
 static bool
 has_version(const struct interpreter *in, const char *name)
@@ -275,6 +338,7 @@ add_all_in(const struct interpreter *in, struct slice dir, const char *guest,
         return;
     d = opendir(path);
     while (d && (e = readdir(d)) != NULL) {
+        /* Such a script would take its time to say that its version is not installed. */
         if (has_version(in, e->d_name) && program_in(dir, e->d_name, path) && is_elf(path))
             add(in, path, guest, list);
     }

@@ -29,6 +29,13 @@ int interpreter_describe(const struct interpreter *in, const char *modules_dir,
 int interpreter_find(const struct interpreter *in, const struct module_setup *s,
                      char ret_path[MODULE_PATH_MAX], struct br_err *err);
 
+/*
+ * The files of that interpreter for another root: itself, its library, and those of the system in
+ * which shared objects lie.  A home is looked for in the other root, and needs the same.
+ */
+int interpreter_deps(const struct interpreter *in, const struct module_setup *s,
+                     struct module_deps *ret, struct br_err *err);
+
 /* Absolute path of the guest.  -ENAMETOOLONG. */
 int interpreter_guest(const struct interpreter *in, const char *modules_dir,
                       char ret_path[MODULE_PATH_MAX], struct br_err *err);

@@ -43,6 +43,12 @@ python_describe(const char *modules_dir, struct module_list *ret_list, struct br
 }
 
 static int
+python_deps(const struct module_setup *s, struct module_deps *ret, struct br_err *err)
+{
+    return interpreter_deps(&python, s, ret, err);
+}
+
+static int
 python_setup(const struct module_setup *s, struct br_err *err)
 {
     char path[MODULE_PATH_MAX];
@@ -65,5 +71,6 @@ BR_MODULE = {
     .abi = MODULE_ABI,
     .name = "python",
     .describe = python_describe,
+    .deps = python_deps,
     .setup = python_setup,
 };

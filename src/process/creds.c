@@ -18,6 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/rights.h"
+
 static int
 find_user(const char *user, struct creds *c, struct br_err *err)
 {
@@ -115,15 +117,60 @@ read_caps(struct __user_cap_data_struct ret_caps[2])
     return syscall(SYS_capget, &head, ret_caps) == 0 ? 0 : -errno;
 }
 
+static const struct {
+    const char *name;
+    unsigned number;
+} capabilities[] = {
+#define CAPABILITY(name, suffix) {#name, CAP_##suffix},
+    CAPABILITIES(CAPABILITY)
+#undef CAPABILITY
+};
+
+uint64_t
+creds_capability(const char *name)
+{
+    for (size_t i = 0; i < array_len(capabilities); i++)
+        if (strcmp(capabilities[i].name, name) == 0)
+            return UINT64_C(1) << capabilities[i].number;
+    return 0;
+}
+
+/* These and no others; inheritable and ambient, so that what is executed has them too. */
+static int
+set_caps(uint64_t keep)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t half = (uint32_t)(keep >> (32 * i));
+
+        caps[i] = (struct __user_cap_data_struct){half, half, half};
+    }
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
+        return -errno;
+    if (syscall(SYS_capset, &head, caps) < 0)
+        return -errno;
+    for (unsigned long n = 0; n < 64; n++)
+        if ((keep >> n & 1) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0) < 0)
+            return -errno;
+    return 0;
+}
+
 int
 creds_drop_caps(void)
 {
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[2] = {{0}, {0}};
+    return set_caps(0);
+}
 
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
-        return -errno;
-    return syscall(SYS_capset, &head, none) == 0 ? 0 : -errno;
+/* What is not to be kept can then not come back by the execution of any file. */
+static int
+bound_caps(uint64_t keep)
+{
+    for (unsigned long n = 0; prctl(PR_CAPBSET_READ, n, 0, 0, 0) >= 0; n++)
+        if ((keep >> n & 1) == 0 && prctl(PR_CAPBSET_DROP, n, 0, 0, 0) < 0)
+            return -errno;
+    return 0;
 }
 
 static int
@@ -131,7 +178,8 @@ verify(const struct creds *c, struct br_err *err)
 {
     if (!same_ids(c) || !same_groups(c))
         return br_fail(err, -EPERM, "the ids of user \"%s\" did not take hold", c->user);
-    if (c->uid != 0 && (setuid(0) == 0 || seteuid(0) == 0 || setgroups(0, NULL) == 0))
+    if (c->uid != 0 && c->keep_caps == 0 &&
+        (setuid(0) == 0 || seteuid(0) == 0 || setgroups(0, NULL) == 0))
         return br_fail(err, -EPERM, "user \"%s\" could become root again", c->user);
     return 0;
 }
@@ -139,7 +187,9 @@ verify(const struct creds *c, struct br_err *err)
 int
 creds_drop(const struct creds *c, struct br_err *err)
 {
-    if (same_ids(c) && (same_groups(c) || !creds_privileged()))
+    if (c->keep_caps != 0 && (bound_caps(c->keep_caps) < 0 || prctl(PR_SET_KEEPCAPS, 1) < 0))
+        return br_fail(err, -errno, "cannot keep capabilities");
+    if (c->keep_caps == 0 && same_ids(c) && (same_groups(c) || !creds_privileged()))
         return 0;
     if (setgroups(c->n_groups, c->groups) < 0)
         return br_fail(err, -errno, "cannot set the groups of user \"%s\"", c->user);
@@ -147,8 +197,8 @@ creds_drop(const struct creds *c, struct br_err *err)
         return br_fail(err, -errno, "cannot set group %u", (unsigned)c->gid);
     if (setresuid(c->uid, c->uid, c->uid) < 0)
         return br_fail(err, -errno, "cannot become user \"%s\"", c->user);
-    if (c->uid != 0 && creds_drop_caps() < 0)
-        return br_fail(err, -errno, "cannot drop capabilities");
+    if ((c->uid != 0 || c->keep_caps != 0) && set_caps(c->keep_caps) < 0)
+        return br_fail(err, -errno, "cannot set capabilities");
     return verify(c, err);
 }
 

@@ -15,6 +15,7 @@ struct creds {
     gid_t gid;
     gid_t groups[CREDS_GROUPS_MAX];
     unsigned n_groups;
+    uint64_t keep_caps; /* bits of capabilities that stay, also over an execution; 0: none */
     char user[64];
 };
 
@@ -25,6 +26,8 @@ int creds_resolve(const char *user, const char *group, struct creds *ret, struct
  * Already them: 0.  Without privilege and other ids: -EPERM.
  */
 int creds_drop(const struct creds *c, struct br_err *err);
+/* The bit of "net_bind_service" and so on in keep_caps; 0: there is no such capability. */
+uint64_t creds_capability(const char *name);
 /* Give up all capabilities, in every set that exec could raise them from.  0 or -errno. */
 int creds_drop_caps(void);
 /* May this process change ids: CAP_SETUID and CAP_SETGID effective. */

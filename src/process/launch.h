@@ -8,7 +8,7 @@
  *   "BRDC" u32 version, u32 n, then n times: u16 key length, u32 value length, key NUL value NUL
  *
  * Keys in use: name, type, module, launch, user, group, working_directory, environment
- * (NAME=VALUE), stdout, stderr, max, spare, idle_timeout_ms, timeout_ms, requests, threads,
+ * (NAME=VALUE), stdout, stderr, what isolation.h, cgroup.h, mounts.h and confine.h name, max, spare, idle_timeout_ms, timeout_ms, requests, threads,
  * thread_stack_size, slots, and those of the language (python: home, path, protocol, and of each
  * target: target, module_name, callable, prefix, factory).
  */

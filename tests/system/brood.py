@@ -122,6 +122,7 @@ class Brood:
     def __init__(self, directory, options=(), env=None, start=True):
         self.dir = Path(directory)
         self.options = list(options)
+        self.prefix = []  # of the command: a program that starts it otherwise
         self.env = {**os.environ, "PATH": PATH, **(env or {})}
         self.control_path = self.dir / "control.sock"
         self.log_path = self.dir / "brood.log"
@@ -136,7 +137,7 @@ class Brood:
     # --- life ---
 
     def command(self):
-        command = [
+        command = self.prefix + [
             str(BINARY), "--no-daemon",
             "--control", f"unix:{self.control_path}",
             "--pid", str(self.pid_path),
