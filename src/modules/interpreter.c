@@ -27,8 +27,11 @@
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
-/* An interpreter that has not told its version by then is left out. */
-#define ASK_MS 5000
+/*
+ * An interpreter that has not told its version by then is left out, and with it a stored
+ * configuration that needs it: a machine that is busy starting up gets its time.
+ */
+#define ASK_MS 30000
 
 static bool
 is_program(const char *path)
