@@ -12,7 +12,7 @@ CC     ?= cc
 RELEASE := build/release
 TEST    := build/test
 
-.PHONY: help run stop test unit build install bench fuzz lint docs transcript model clean
+.PHONY: help run stop test unit build install bench chaos fuzz lint docs transcript model clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make lint     layering, format, clang-tidy, -Werror with gcc and clang'
 	@echo 'make fuzz     each fuzz target for SECONDS=30 (default)'
 	@echo 'make bench    compare with other servers on this machine'
+	@echo 'make chaos    reload, reopen, restart and kill under load, and count what clients lost'
 	@echo 'make docs     print the reference pages in docs/ from the tables in the source'
 	@echo 'make transcript  write what the terminal test shows to docs/operations.md'
 	@echo 'make model    check the model of the shared-memory protocol'
@@ -82,6 +83,10 @@ bench: build
 	bench/compare.py --brood $(RELEASE)/src/programs/brood --modules $(abspath $(RELEASE))/src/modules
 	ninja -C $(RELEASE) bench/lib_bench
 	$(RELEASE)/bench/lib_bench
+
+chaos: build
+	@tools/setup test
+	BROOD_BUILD=$(abspath $(RELEASE)) tools/chaos
 
 docs:
 	@tools/setup test

@@ -27,7 +27,13 @@ struct prototype {
     struct restart_history deaths; /* of workers, one after the other */
     int64_t hold_until_ms;
     void *paused;
-    bool ready; /* PROCESS_READY was sent */
+    struct told {
+        bool terminate;
+        bool quit;
+        uint32_t grace_ms; /* of quit */
+        int log_fd;        /* reopen: the error log, else -1 */
+    } told;                /* what main said and look_at_told has not done yet */
+    bool ready;            /* PROCESS_READY was sent */
     bool draining;
     int code;
 };

@@ -22,6 +22,7 @@
 
 #include "app/prototype.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "nest/lane.h"
 
@@ -165,25 +166,62 @@ on_failed(struct task *task, struct channel *ch br_unused, struct message *m)
         br_log(LOG_ERROR, "\"%s\": a worker could not start: %s", proto->app.name, err.text);
 }
 
+/* What main says is done at the end of the turn: look_at_told. */
 static void
 on_drain(struct task *task, struct channel *ch br_unused, struct message *m)
 {
     struct prototype *proto = task->data;
     const struct msg_drain *drain = m->payload;
-    struct process *p;
 
-    proto->draining = true;
-    list_foreach (p, &proto->workers.all, link)
-        worker_drain(proto, p);
-    if (drain->grace_ms > 0)
-        loop_timer(task->loop, &proto->grace, drain->grace_ms);
-    prototype_consider(proto);
+    proto->told.quit = true;
+    proto->told.grace_ms = drain->grace_ms;
 }
 
 static void
 on_stop(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
 {
     struct prototype *proto = task->data;
+
+    proto->told.terminate = true;
+}
+
+static void
+on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m)
+{
+    struct prototype *proto = task->data;
+
+    fd_close(&proto->told.log_fd);
+    proto->told.log_fd = fd_take(&m->fds[0]);
+}
+
+static void
+reopen(struct prototype *proto)
+{
+    struct msg_none none = {0};
+    struct process *p;
+
+    app_streams(proto->app.card, -1);
+    list_foreach (p, &proto->workers.all, link)
+        worker_tell(proto, p, MSG_LOG_REOPEN, &none, fcntl(proto->told.log_fd, F_DUPFD_CLOEXEC, 3));
+    fd_close(&proto->told.log_fd);
+}
+
+static void
+quit(struct prototype *proto)
+{
+    struct process *p;
+
+    proto->draining = true;
+    list_foreach (p, &proto->workers.all, link)
+        worker_drain(proto, p);
+    if (proto->told.grace_ms > 0)
+        loop_timer(proto->task.loop, &proto->grace, proto->told.grace_ms);
+    prototype_consider(proto);
+}
+
+static void
+terminate(struct prototype *proto)
+{
     struct msg_none none = {0};
     struct process *p;
 
@@ -193,9 +231,24 @@ on_stop(struct task *task, struct channel *ch br_unused, struct message *m br_un
             lifecycle_move(&p->life, PROC_DRAINING, "worker");
         worker_tell(proto, p, MSG_STOP, &none, -1);
     }
-    loop_timer(task->loop, &proto->grace, STOP_GRACE_MS);
+    loop_timer(proto->task.loop, &proto->grace, STOP_GRACE_MS);
     if (proto->workers.n == 0)
-        loop_stop(task->loop);
+        loop_stop(proto->task.loop);
+}
+
+/* After the events of each turn: what main asked for. */
+static void
+look_at_told(void *arg)
+{
+    struct prototype *proto = arg;
+
+    if (proto->told.log_fd >= 0)
+        reopen(proto);
+    if (proto->told.terminate)
+        terminate(proto);
+    else if (proto->told.quit)
+        quit(proto);
+    proto->told.terminate = proto->told.quit = false;
 }
 
 static void
@@ -204,18 +257,6 @@ on_grace(struct timer *t)
     struct prototype *proto = container_of(t, struct prototype, grace);
 
     loop_stop(proto->task.loop);
-}
-
-static void
-on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m)
-{
-    struct prototype *proto = task->data;
-    struct msg_none none = {0};
-    struct process *p;
-
-    app_streams(proto->app.card, -1);
-    list_foreach (p, &proto->workers.all, link)
-        worker_tell(proto, p, MSG_LOG_REOPEN, &none, fcntl(m->fds[0], F_DUPFD_CLOEXEC, 3));
 }
 
 static void
@@ -341,7 +382,10 @@ prototype_load(struct prototype *proto, struct br_err *err)
 static int
 prototype_run(struct prototype *proto)
 {
-    struct loop_hooks hooks = {.arg = proto, .before_wait = before_wait, .after_wait = after_wait};
+    struct loop_hooks hooks = {.arg = proto,
+                               .before_wait = before_wait,
+                               .after_wait = after_wait,
+                               .turn_end = look_at_told};
     struct br_err err = BR_ERR_NONE;
     int rc = loop_add(proto->task.loop, &proto->bell, proto->app.bell, EPOLLIN, on_bell);
 
@@ -377,6 +421,7 @@ app_runtime_run(const struct guest_ops *guest, void *ctx)
     proto->app.ctx = ctx;
     workers_init(proto);
     list_init(&proto->stuck);
+    proto->told.log_fd = -1;
     timer_init(&proto->look, on_look);
     timer_init(&proto->grace, on_grace);
 

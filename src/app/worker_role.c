@@ -31,6 +31,7 @@ struct worker {
     pthread_mutex_t lines;
     atomic_bool draining;
     atomic_bool leaving;
+    bool reopen; /* told to, not done yet; under the lock of lines */
     atomic_uint_least64_t answered;
 };
 
@@ -62,7 +63,7 @@ on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m
 {
     struct worker *w = task->data;
 
-    app_streams(w->app->card, -1);
+    w->reopen = true;
 }
 
 static const struct msg_handler handlers[] = {
@@ -175,6 +176,9 @@ worker_read_lines(struct worker *w)
 {
     pthread_mutex_lock(&w->lines);
     loop_once(w->task->loop, 0);
+    if (w->reopen)
+        app_streams(w->app->card, -1);
+    w->reopen = false;
     pthread_mutex_unlock(&w->lines);
 }
 

@@ -154,6 +154,9 @@ set(struct filler *f, const struct option *opt, const struct json *value, void *
     case SET_INT64:
         *(int64_t *)to = value_integer(value);
         break;
+    case SET_COUNT:
+        *(int32_t *)to = value->type == JSON_STRING ? COUNT_AUTO : (int32_t)value_integer(value);
+        break;
     case SET_SECONDS:
         json_scaled(value, 1000, to);
         break;

@@ -174,6 +174,24 @@ struct http_conf {
     const struct mime *mime;
 };
 
+/* Half of the places: there is room for others beside them. */
+#define ROUTERS_CONF_MAX 8
+#define COUNT_AUTO       (-1) /* "auto" where a number may stand */
+
+struct routers_conf {
+    int32_t n; /* 0: as many as the command line says */
+    int32_t priority;
+    int64_t rlimit_nofile; /* -1: as main */
+    int64_t rlimit_core;
+    struct strings affinity; /* "auto", or a list of processors for each router */
+    const char *working_directory;
+};
+
+struct shutdown_conf {
+    int64_t timeout_ms;
+    int64_t delay_ms;
+};
+
 enum generation_state {
     GENERATION_PREPARED,
     GENERATION_LIVE,
@@ -195,6 +213,8 @@ struct generation {
     struct app_conf *apps;
     size_t n_apps;
     struct http_conf http;
+    struct routers_conf routers;
+    struct shutdown_conf shutdown;
     const char *access_log;   /* path, or NULL */
     struct map app_by_name;   /* -> struct app_conf * */
     struct map route_by_name; /* -> struct route_conf *; of named routes */

@@ -224,8 +224,10 @@ option_live_text(enum option_live live)
         return "the application gets new processes, the old ones drain";
     case LIVE_LOG:
         return "the file is opened anew";
+    case LIVE_SHUTDOWN:
+        return "the next graceful end sees it";
     case LIVE_ROUTERS:
-        return "routers are added, or drained";
+        return "other routers take over, those that run drain";
     }
     return "";
 }

@@ -35,13 +35,15 @@ enum option_live {
     LIVE_SOCKET,      /* the listening socket is made, or asked to listen anew */
     LIVE_APPLICATION, /* new prototype and processes, old ones drain */
     LIVE_LOG,         /* the file is opened anew */
-    LIVE_ROUTERS,     /* routers come and go */
+    LIVE_ROUTERS,     /* other routers take the place of those that run, which drain */
+    LIVE_SHUTDOWN,    /* the next end */
 };
 
 enum option_set {
     SET_NOTHING,
     SET_BOOL,
     SET_INT32,
+    SET_COUNT, /* int32_t: COUNT_AUTO for "auto" */
     SET_INT64,
     SET_SECONDS, /* int64_t, milliseconds */
     SET_STRING,  /* const char * */

@@ -132,6 +132,8 @@ status_object(struct api_call *call, const struct numbers *n, const struct statu
     struct json *status = json_new(&call->arena, JSON_OBJECT);
     struct json *applications;
 
+    if (call->controller->leaving)
+        json_add(status, SLICE("state"), api_text(call, "draining"));
     add_modules(call, status);
     add_connections(call, status, sum);
     applications = add_object(call, status, SLICE("applications"));

@@ -30,9 +30,11 @@
 #include "conf/json.h"
 #include "controller/ask.h"
 #include "controller/parent.h"
+#include "controller/wish.h"
 
 #define ASKED_AT_ONCE   32 /* main's line holds no more than a few hundred */
 #define SAVE_WAIT_MS    60000
+#define ROUTERS_WAIT_MS 60000
 #define HUSH_MS         20 /* a handshake's last packet comes in this time from a near network */
 #define ARENA_BYTES_MAX (1024u * 1024 * 1024)
 
@@ -65,6 +67,7 @@ forget_current(struct apply *a)
     a->current = NULL;
     a->pending = 0;
     a->for_routers = false;
+    a->routers_asked = false;
 }
 
 static void
@@ -81,6 +84,8 @@ static void
 undo(struct apply *a)
 {
     routers_abort(&a->routers);
+    if (a->routers_asked)
+        parent_tell(a->task, MSG_ROUTERS_DROP, NULL, NULL, 0);
     for (size_t i = 0; i < a->plan.n; i++)
         if (a->asks[i].sent)
             ask_take_back(&a->asks[i], a->current->leave_open);
@@ -237,6 +242,45 @@ on_routers(struct routers *rs)
 }
 
 static void
+on_routers_made(struct task *task br_unused, void *arg, struct message *m, int rc)
+{
+    struct apply *a = arg;
+
+    INJECT(controller, routers_answered);
+    a->pending--;
+    if (parent_result(m, rc, &a->fault.err, "cannot start routers with these settings") < 0)
+        fail(a);
+    run(a);
+}
+
+/* Routers with other settings come beside those that run; main knows if these are others. */
+static void
+begin_routers(struct apply *a)
+{
+    struct msg_routers question;
+    int rc;
+
+    wish_routers(a->next.generation, &question);
+    rc = parent_ask(a->task, MSG_ROUTERS, &question, NULL, 0, ROUTERS_WAIT_MS, on_routers_made, a);
+    INJECT(controller, routers_asked);
+    if (rc < 0) {
+        br_fail(&a->fault.err, rc, "cannot ask for routers with these settings");
+        fail(a);
+        return;
+    }
+    a->pending++;
+    a->routers_asked = true;
+}
+
+/* All routers serve what is live: those from before the change may go, if there are others. */
+static void
+keep_routers(struct apply *a)
+{
+    parent_tell(a->task, MSG_ROUTERS_KEEP, NULL, NULL, 0);
+    a->routers_asked = false;
+}
+
+static void
 begin_prepare(struct apply *a)
 {
     int fd = deployment_seal(&a->next);
@@ -361,6 +405,7 @@ begin_keep(struct apply *a)
     const struct msg_open question = {.kind = OPEN_CONF};
     int rc;
 
+    keep_routers(a);
     if (!a->current->keep)
         return;
     rc = parent_ask(a->task, MSG_KEEP, &question, NULL, 0, SAVE_WAIT_MS, on_kept, a);
@@ -393,8 +438,9 @@ begin_end(struct apply *a)
 }
 
 static const struct apply_step steps[] = {
-    {.wanted = is_open},   {.wanted = is_start},  {.begin = begin_save}, {.begin = begin_prepare},
-    {.wanted = is_beside}, {.wanted = is_hushed}, {.begin = begin_hush}, {.begin = begin_commit},
+    {.wanted = is_open},   {.wanted = is_start},     {.begin = begin_routers},
+    {.begin = begin_save}, {.begin = begin_prepare}, {.wanted = is_beside},
+    {.wanted = is_hushed}, {.begin = begin_hush},    {.begin = begin_commit},
     {.begin = begin_keep}, {.begin = begin_end},
 };
 

@@ -47,8 +47,10 @@ struct controller {
     bool has_modules;
     bool has_stored;
     bool booted;
-    uint32_t restarts; /* controllers before this one */
-    char *running;     /* text of CONF_RUNNING, or NULL: no controller came so far before */
+    bool leaving;       /* brood drains, or is about to */
+    bool told_to_leave; /* this process is, see look_at_told */
+    uint32_t restarts;  /* controllers before this one */
+    char *running;      /* text of CONF_RUNNING, or NULL: no controller came so far before */
     size_t running_n;
     char *stored; /* text, or NULL: nothing was kept */
     size_t stored_n;

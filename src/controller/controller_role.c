@@ -187,9 +187,31 @@ on_retired(struct task *task, struct channel *ch, struct message *m)
 }
 
 static void
+on_leaving(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
+{
+    struct controller *c = task->data;
+
+    c->leaving = true;
+}
+
+/* What main says is done at the end of the turn: look_at_told. */
+static void
 on_leave(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
 {
-    loop_stop(task->loop);
+    struct controller *c = task->data;
+
+    c->told_to_leave = true;
+}
+
+/* After the events of each turn: what main asked for.  The error log is reopened by ipc/dispatch.
+ */
+static void
+look_at_told(void *arg)
+{
+    struct controller *c = arg;
+
+    if (c->told_to_leave)
+        loop_stop(c->task->loop);
 }
 
 /* Told for everybody's sake; the controller learns what it needs from answers. */
@@ -199,11 +221,17 @@ on_news(struct task *task br_unused, struct channel *ch br_unused, struct messag
 }
 
 const struct msg_handler controller_messages[] = {
-    {MSG_MODULES, on_modules},      {MSG_CONF_STORED, on_stored},
-    {MSG_CONF_RETIRED, on_retired}, {MSG_CONF_RUNNING, on_running},
-    {MSG_DRAIN, on_leave},          {MSG_STOP, on_leave},
-    {MSG_PROCESS_READY, on_news},   {MSG_PROCESS_FAILED, on_news},
-    {MSG_PROCESS_GONE, on_news},    {0},
+    {MSG_MODULES, on_modules},
+    {MSG_CONF_STORED, on_stored},
+    {MSG_CONF_RETIRED, on_retired},
+    {MSG_CONF_RUNNING, on_running},
+    {MSG_LEAVING, on_leaving},
+    {MSG_DRAIN, on_leave},
+    {MSG_STOP, on_leave},
+    {MSG_PROCESS_READY, on_news},
+    {MSG_PROCESS_FAILED, on_news},
+    {MSG_PROCESS_GONE, on_news},
+    {0},
 };
 
 void
@@ -303,8 +331,10 @@ controller_setup(struct task *task, struct process *process, struct br_err *err)
     certs_init(&c->certs, task);
     h1_server_init(&c->http, task->loop, &api_http_ops);
     task->data = c;
+    loop_set_hooks(task->loop, &(struct loop_hooks){.arg = c, .turn_end = look_at_told});
     rc = read_rules(c, process, err);
     if (rc < 0) {
+        loop_set_hooks(task->loop, &(struct loop_hooks){.arg = NULL});
         controller_free(c);
         task->data = NULL;
     }
@@ -316,6 +346,7 @@ controller_start(struct task *task, void *data br_unused)
 {
     int rc = loop_run(task->loop);
 
+    loop_set_hooks(task->loop, &(struct loop_hooks){.arg = NULL});
     controller_free(task->data);
     task->data = NULL;
     return rc < 0 ? 1 : 0;

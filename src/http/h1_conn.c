@@ -159,8 +159,12 @@ step_idle(struct h1_conn *c)
     }
     if (c->stream.queued != 0)
         (void)stream_flush(&c->stream, false);
-    if (c->stream.queued == 0)
+    if (c->stream.queued == 0) {
+        /* A request that crosses our close would be answered by a reset alone: the end comes first,
+         * from which the client knows that it may send it again (RFC 9112, 9.3.1). */
+        stream_shutdown(&c->stream);
         close_conn(c, false);
+    }
     return false;
 }
 

@@ -12,7 +12,8 @@
     _Generic((payload *)NULL, struct msg_failed *                      \
              : LAST_BYTE(struct msg_failed, text), struct msg_result * \
              : LAST_BYTE(struct msg_result, text), struct msg_open *   \
-             : LAST_BYTE(struct msg_open, name), default : 0)
+             : LAST_BYTE(struct msg_open, name), struct msg_routers *  \
+             : LAST_BYTE(struct msg_routers, working_directory), default : 0)
 
 const struct msg_info msg_info[MSGS] = {
     [MSG_NONE] = {.name = "NONE", .doc = ""},

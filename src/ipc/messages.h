@@ -46,6 +46,23 @@ struct msg_drain {
     uint32_t grace_ms;
 };
 
+#define MSG_ROUTERS_MAX    16u /* routers at a time, those that drain included */
+#define MSG_AFFINITY_WORDS 4u  /* a mask of 256 processors */
+
+/* How routers are made, and how all leave. */
+struct msg_routers {
+    uint32_t n; /* 0: as many as the command line says */
+    int32_t priority;
+    int64_t rlimit_nofile; /* -1: as main */
+    int64_t rlimit_core;
+    uint32_t timeout_ms; /* a drain takes no longer */
+    uint32_t delay_ms;   /* before it begins */
+    uint32_t affinity_auto;
+    uint32_t n_affinity; /* masks: the i-th router has the i-th of them, round and round */
+    uint64_t affinity[MSG_ROUTERS_MAX][MSG_AFFINITY_WORDS];
+    char working_directory[512]; /* "": that of main */
+};
+
 struct msg_nest {
     uint32_t launch;
     uint32_t instance;

@@ -1,8 +1,10 @@
 /*
  * main_quit.c - the end: of one child, and of all.
  *
- *   QUIT:  DRAIN to all with leaves = 1 (routers) -> gone -> leaves = 2 (prototypes) -> gone -> …
- *   TERM:  STOP to all -> MAIN_STOP_MS -> SIGKILL to what is left -> gone
+ *   QUIT:  LEAVING to the controller -> shutdown.delay ->
+ *          DRAIN to all with leaves = 1 (routers) -> gone -> leaves = 2 (prototypes) -> gone -> …
+ *   TERM, or QUIT once more:
+ *          STOP to all -> MAIN_STOP_MS -> SIGKILL to what is left -> gone
  *
  * main leaves only when its roster is empty, so that nobody ever runs without supervision; what
  * is left when the time for draining is over is stopped, what is left then is killed.
@@ -44,7 +46,7 @@ overdue(struct timer *t)
 static unsigned
 grace_ms(const struct main *m)
 {
-    return m->task.settings->grace_ms;
+    return m->cohort.how.timeout_ms;
 }
 
 void
@@ -100,13 +102,40 @@ main_quit_step(struct main *m)
         loop_stop(m->task.loop);
 }
 
+/* Whoever asks if we are ready shall hear no. */
+static void
+tell_leaving(struct main *m)
+{
+    struct process *p;
+
+    list_foreach (p, &m->children.all, link)
+        if (p->life.state == PROC_READY && message_may(MSG_LEAVING, ROLE_MAIN, p->role->id))
+            main_tell(m, p, MSG_LEAVING, NULL, NULL, 0);
+}
+
+static void
+drain_now(struct main *m)
+{
+    main_move(m, MAIN_DRAINING);
+    loop_timer(m->task.loop, &m->patience, grace_ms(m));
+    main_quit_step(m);
+}
+
 void
 main_drain(struct main *m)
 {
-    if (main_move(m, MAIN_DRAINING) < 0)
+    unsigned delay_ms = m->cohort.how.delay_ms;
+
+    if (m->phase > MAIN_RUNNING) {
+        main_stop(m);
         return;
-    loop_timer(m->task.loop, &m->patience, grace_ms(m));
-    main_quit_step(m);
+    }
+    main_move(m, MAIN_DELAYING);
+    tell_leaving(m);
+    if (delay_ms == 0)
+        drain_now(m);
+    else
+        loop_timer(m->task.loop, &m->patience, delay_ms);
 }
 
 static void
@@ -161,6 +190,10 @@ main_out_of_patience(struct timer *t)
 {
     struct main *m = container_of(t, struct main, patience);
 
+    if (m->phase == MAIN_DELAYING) {
+        drain_now(m);
+        return;
+    }
     if (m->phase == MAIN_DRAINING) {
         br_log(LOG_ERROR, "not everybody finished in %u ms: stopping", grace_ms(m));
         main_stop(m);

@@ -17,7 +17,10 @@ void main_kill(struct main *m, struct process *p);
  */
 void main_retire(struct main *m, struct process *p);
 
-/* QUIT: role after role, in the order of br_role.leaves, at most settings.grace_ms. */
+/*
+ * QUIT: after shutdown.delay role after role, in the order of br_role.leaves, at most
+ * shutdown.timeout; called once more: main_stop.
+ */
 void main_drain(struct main *m);
 /* TERM, INT: STOP to all, SIGKILL after MAIN_STOP_MS or when called once more. */
 void main_stop(struct main *m);

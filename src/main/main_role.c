@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "ipc/status.h"
 #include "main/main_after.h"
+#include "main/main_cohort.h"
 #include "main/main_history.h"
 #include "main/main_lines.h"
 #include "main/main_open.h"
@@ -36,10 +37,8 @@
 #include "process/title.h"
 
 static const char *const phase_names[MAIN_PHASES] = {
-    [MAIN_STARTING] = "STARTING",
-    [MAIN_RUNNING] = "RUNNING",
-    [MAIN_DRAINING] = "DRAINING",
-    [MAIN_STOPPING] = "STOPPING",
+    [MAIN_STARTING] = "STARTING", [MAIN_RUNNING] = "RUNNING",   [MAIN_DELAYING] = "DELAYING",
+    [MAIN_DRAINING] = "DRAINING", [MAIN_STOPPING] = "STOPPING",
 };
 
 int
@@ -185,6 +184,9 @@ const struct msg_handler main_messages[] = {
     {MSG_SET_ASIDE, main_on_set_aside},
     {MSG_HISTORY_ASK, main_on_history_ask},
     {MSG_CONF_RUNNING, on_running},
+    {MSG_ROUTERS, main_on_routers},
+    {MSG_ROUTERS_KEEP, main_on_routers_keep},
+    {MSG_ROUTERS_DROP, main_on_routers_drop},
     {MSG_STATUS_ASK, on_status_ask},
     {0},
 };
@@ -218,6 +220,7 @@ reload(struct main *m)
         main_tell_stored(m);
 }
 
+/* What a signal asks for is done at the end of the turn: look_at_orders. */
 static void
 on_signal(void *arg, const struct signalfd_siginfo *info)
 {
@@ -229,20 +232,41 @@ on_signal(void *arg, const struct signalfd_siginfo *info)
     switch (sig) {
     case SIGTERM:
     case SIGINT:
-        main_stop(m);
+        m->orders.terminate = true;
         break;
     case SIGQUIT:
-        main_drain(m);
+        m->orders.quit = true;
         break;
     case SIGUSR1:
-        reopen_logs(m);
+        m->orders.reopen = true;
         break;
     case SIGHUP:
-        reload(m);
+        m->orders.reload = true;
+        break;
+    case SIGWINCH:
+        br_log(LOG_NOTICE, "SIGWINCH means nothing without an upgrade under way");
         break;
     default:
         br_log(LOG_NOTICE, "signal %d means nothing to brood", sig);
     }
+}
+
+/* After the events of each turn: what signals asked for. */
+static void
+look_at_orders(void *arg)
+{
+    struct main *m = arg;
+    struct orders orders = m->orders;
+
+    m->orders = (struct orders){.terminate = false};
+    if (orders.reopen)
+        reopen_logs(m);
+    if (orders.terminate)
+        main_stop(m);
+    else if (orders.quit)
+        main_drain(m);
+    else if (orders.reload)
+        reload(m);
 }
 
 static int
@@ -264,7 +288,7 @@ take_signals(struct main *m)
 static int
 make_wakefds(struct main *m)
 {
-    for (unsigned i = 0; i < m->task.settings->routers; i++) {
+    for (unsigned i = 0; i < MSG_ROUTERS_MAX; i++) {
         m->wakefds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         if (m->wakefds[i] < 0)
             return -errno;
@@ -296,6 +320,7 @@ main_open_all(struct main *m, struct br_err *err)
     m->task.dispatch = dispatch_new(&m->task);
     if (m->task.dispatch == NULL)
         return br_fail(err, -ENOMEM, "dispatch");
+    loop_set_hooks(m->task.loop, &(struct loop_hooks){.arg = m, .turn_end = look_at_orders});
     rc = take_signals(m);
     if (rc == 0)
         rc = make_wakefds(m);
@@ -327,7 +352,7 @@ main_close_all(struct main *m)
         conf_store_close(&m->store);
     fd_close(&m->modules_fd);
     fd_close(&m->running_fd);
-    for (unsigned i = 0; i < MAIN_ROUTERS_MAX; i++)
+    for (unsigned i = 0; i < MSG_ROUTERS_MAX; i++)
         fd_close(&m->wakefds[i]);
     if (m->task.loop != NULL)
         loop_timer_cancel(m->task.loop, &m->patience);
@@ -364,7 +389,8 @@ main_run(const struct settings *settings, const struct br_role *const roles[ROLE
     list_init(&m.opened);
     list_init(&m.remains);
     timer_init(&m.patience, main_out_of_patience);
-    for (unsigned i = 0; i < MAIN_ROUTERS_MAX; i++)
+    main_cohort_begin(&m);
+    for (unsigned i = 0; i < MSG_ROUTERS_MAX; i++)
         m.wakefds[i] = -1;
     clock_update();
     set_title(settings);

@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "ipc/spawn.h"
 #include "main/main_after.h"
+#include "main/main_cohort.h"
 #include "main/main_lines.h"
 #include "main/main_quit.h"
 #include "process/isolation.h"
@@ -82,6 +83,7 @@ report_failure(struct main *m, struct process *p, int rc, const char *text)
         answer(m, p, MSG_PROCESS_FAILED, &failed);
     else if (p->launch != 0 && p->was_ready)
         main_tell_failed(m, &failed);
+    main_cohort_failed(m, p, failed.text);
 }
 
 /* --- starting --- */
@@ -97,11 +99,10 @@ keep_copy(struct process *p, const char *name, int fd)
 static int
 keep_wakes(struct main *m, struct process *p)
 {
-    unsigned n = m->task.settings->routers;
     char name[24];
     int rc = 0;
 
-    for (unsigned i = 0; i < n && rc == 0; i++) {
+    for (unsigned i = 0; i < MSG_ROUTERS_MAX && rc == 0; i++) {
         if (p->role->wakes == WAKES_NONE || (p->role->wakes == WAKES_OWN && i != p->index))
             continue;
         snprintf(name, sizeof(name), "wake%u", i);
@@ -154,7 +155,7 @@ start_failed(struct main *m, struct process *p, const struct br_err *err)
 {
     process_unkeep(p);
     report_failure(m, p, err->rc, err->text);
-    if (p->launch != 0 && !p->was_ready)
+    if (p->no_respawn || (p->launch != 0 && !p->was_ready))
         main_forget(m, p);
     else if (p->role->respawn == RESPAWN_NEVER)
         main_give_up(m, "cannot start %s: %s", process_name(p), err->text);
@@ -175,12 +176,17 @@ start(struct main *m, struct process *p)
     p->loop = m->task.loop;
     p->failed = false;
     p->instance++;
+    if (p->cohort != 0)
+        p->data = main_cohort_how(m, p);
     rc = keep_all(m, p, &err);
     if (rc == 0)
         rc = spawn(&m->task, p, &how, &err);
     if (rc < 0) {
         err.rc = rc;
         start_failed(m, p, &err);
+    } else if (p->cohort != 0 && main_cohort_settle(m, p, &err) < 0) {
+        report_failure(m, p, err.rc, err.text);
+        main_kill(m, p);
     }
 }
 
@@ -192,6 +198,30 @@ request(struct main *m, enum role_id role, uint32_t index)
     if (p != NULL)
         p->index = index;
     return p;
+}
+
+/* The lowest index that no router has, dead or alive. */
+static uint32_t
+free_index(struct main *m, enum role_id role)
+{
+    uint32_t index = 0;
+
+    while (roster_find(&m->children, role, index) != NULL)
+        index++;
+    return index;
+}
+
+int
+main_start_router(struct main *m, uint32_t cohort, uint32_t nth)
+{
+    struct process *p = request(m, ROLE_ROUTER, free_index(m, ROLE_ROUTER));
+
+    if (p == NULL)
+        return -ENOMEM;
+    p->cohort = cohort;
+    p->nth = nth;
+    start(m, p);
+    return 0;
 }
 
 void
@@ -227,6 +257,22 @@ main_first_is_over(struct main *m)
     return !m->first;
 }
 
+static void
+start_first(struct main *m, enum role_id role, uint32_t nth)
+{
+    struct process *p = request(m, role, nth);
+
+    if (p == NULL) {
+        main_give_up(m, "no memory to begin with");
+        return;
+    }
+    if (p->role->numbered) {
+        p->cohort = m->cohort.number;
+        p->nth = nth;
+    }
+    start(m, p);
+}
+
 void
 main_start_core(struct main *m)
 {
@@ -237,15 +283,9 @@ main_start_core(struct main *m)
         if (role == NULL || id == ROLE_MAIN || role->parent != ROLE_MAIN ||
             role->respawn != RESPAWN_ALWAYS || role->user == USER_CARD)
             continue;
-        n = role->numbered ? m->task.settings->routers : 1;
-        for (uint32_t i = 0; i < n && m->phase == MAIN_STARTING; i++) {
-            struct process *p = request(m, id, i);
-
-            if (p != NULL)
-                start(m, p);
-            else
-                main_give_up(m, "no memory to begin with");
-        }
+        n = role->numbered ? m->cohort.how.n : 1;
+        for (uint32_t i = 0; i < n && m->phase == MAIN_STARTING; i++)
+            start_first(m, id, i);
     }
 }
 
@@ -285,6 +325,7 @@ drop_questions(struct main *m)
 {
     struct process *p, *next;
 
+    main_cohort_forget(m);
     list_foreach_safe (p, next, &m->children.all, link) {
         if (p->asked == 0)
             continue;
@@ -297,7 +338,7 @@ drop_questions(struct main *m)
 static bool
 comes_back(const struct main *m, const struct process *p)
 {
-    return m->phase <= MAIN_RUNNING && !p->no_respawn && (p->launch == 0 || p->was_ready);
+    return m->phase <= MAIN_DELAYING && !p->no_respawn && (p->launch == 0 || p->was_ready);
 }
 
 static void
@@ -320,7 +361,7 @@ died(struct task *task, struct process *p, int status)
     process_unkeep(p);
     if (!comes_back(m, p)) {
         main_forget(m, p);
-        if (m->phase > MAIN_RUNNING)
+        if (m->phase > MAIN_DELAYING)
             main_quit_step(m);
         return;
     }
@@ -377,6 +418,7 @@ main_on_ready(struct task *task, struct channel *ch, br_unused struct message *m
         answer(m, p, MSG_PROCESS_READY, &about);
     else if (p->launch != 0 && controller != NULL)
         main_tell(m, controller, MSG_PROCESS_READY, &about, NULL, 0);
+    main_cohort_ready(m);
     main_check_running(m);
 }
 

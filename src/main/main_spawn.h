@@ -14,6 +14,10 @@ bool main_first_is_over(struct main *m);
 /* All roles that main forks by itself, as often as the settings say. */
 void main_start_core(struct main *m);
 
+/* One more router, the nth of that cohort.  0, or -ENOMEM; that it could not start is told later.
+ */
+int main_start_router(struct main *m, uint32_t cohort, uint32_t nth);
+
 void main_on_process_start(struct task *task, struct channel *ch, struct message *msg);
 void main_on_process_stop(struct task *task, struct channel *ch, struct message *msg);
 void main_on_created(struct task *task, struct channel *ch, struct message *msg);

@@ -6,16 +6,30 @@
 
 #include "conf/conf_store.h"
 #include "ipc/dispatch.h"
+#include "ipc/messages.h"
 #include "process/process.h"
-
-#define MAIN_ROUTERS_MAX 32
 
 enum main_phase {
     MAIN_STARTING, /* until every core role is ready and the control socket listens */
     MAIN_RUNNING,
-    MAIN_DRAINING, /* QUIT: role after role finishes what is under way */
+    MAIN_DELAYING, /* QUIT: all serve on, but readiness is red */
+    MAIN_DRAINING, /* then role after role finishes what is under way */
     MAIN_STOPPING, /* TERM, INT: everybody leaves now */
     MAIN_PHASES,
+};
+
+/* Routers that were made with the same settings. */
+struct cohort {
+    uint32_t number; /* 0: none */
+    struct msg_routers how;
+};
+
+/* What signals asked for and main has not done yet. */
+struct orders {
+    bool terminate;
+    bool quit;
+    bool reload;
+    bool reopen;
 };
 
 struct main {
@@ -23,8 +37,8 @@ struct main {
     const struct br_role *const *roles;
     enum main_phase phase;
     struct roster children;
-    int modules_fd;                /* discovery's report, -1 until it came */
-    int wakefds[MAIN_ROUTERS_MAX]; /* one eventfd per router index, for our whole life */
+    int modules_fd;               /* discovery's report, -1 until it came */
+    int wakefds[MSG_ROUTERS_MAX]; /* one eventfd per router index, for our whole life */
     struct conf_store store;
     struct list remains;   /* main_after */
     struct list opened;    /* main_open: listeners and access logs by name */
@@ -32,7 +46,12 @@ struct main {
     int running_fd;        /* CONF_RUNNING of the last controller, -1: none yet */
     uint32_t running;      /* its generation */
     int control_fd;        /* -1: the control socket is not open yet */
-    struct timer patience; /* when draining becomes stopping, and stopping killing */
+    struct cohort cohort;  /* the routers */
+    struct cohort next;    /* those that shall take their place; number 0: none */
+    uint32_t next_asked;   /* serial of the question about them, 0: answered */
+    uint32_t cohorts;      /* how many there were */
+    struct orders orders;  /* look_at_orders */
+    struct timer patience; /* the end's next phase: drain, stop, kill */
     int exit_code;
 };
 

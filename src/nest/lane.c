@@ -58,6 +58,7 @@ int
 lane_open(struct nest *nest, unsigned index, const int *wakefds, unsigned n_routers,
           struct lane **ret_lane, struct br_err *err)
 {
+    uint64_t opened = nest_routers(nest->map);
     struct lane *lane;
 
     if (index >= NEST_LANES || n_routers > NEST_ROUTERS)
@@ -70,7 +71,8 @@ lane_open(struct nest *nest, unsigned index, const int *wakefds, unsigned n_rout
     lane->index = index;
     for (unsigned r = 0; r < NEST_ROUTERS; r++) {
         lane->wakefd[r] = r < n_routers ? wakefds[r] : -1;
-        if (r < n_routers)
+        /* Nobody has published to a router that never was; to look would cost a page. */
+        if ((opened & nest_bit(r)) != 0)
             lane->tail[r] =
                 atomic_load_explicit(&lane->shared->outbox[r].tail, memory_order_relaxed);
     }

@@ -30,6 +30,9 @@ struct process {
     uint32_t index;
     uint32_t launch;
     uint32_t instance;
+    uint32_t
+        cohort;   /* router: made together with others of that number, see main_cohort.h; else 0 */
+    uint32_t nth; /* router: which of its cohort */
     struct task *task; /* the parent's, set by spawn; NULL until then */
     struct loop *loop; /* the parent's, where child and timer are watched; set by spawn */
     /* As given to spawn: it is reaped, its line is gone. */

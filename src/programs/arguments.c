@@ -19,6 +19,7 @@
 #include "base/slice.h"
 #include "event/listener.h"
 #include "nest/nest.h"
+#include "programs/tell.h"
 
 #define GRACE_MS 30000
 
@@ -81,6 +82,16 @@ take_mode(struct arguments *args, const char *text, struct br_err *err)
 }
 
 static int
+take_signal(struct arguments *args, const char *text, struct br_err *err)
+{
+    args->signal = tell_signal(text);
+    if (args->signal < 0)
+        return wrong(err, "-s takes one of " TELL_WORDS ", not", text);
+    args->action = ACTION_SIGNAL;
+    return 0;
+}
+
+static int
 take_routers(struct arguments *args, const char *text, struct br_err *err)
 {
     uint64_t n;
@@ -118,6 +129,7 @@ static const struct option options[] = {
     {"-h", NULL, take_help, .doc = NULL},
     {"--version", NULL, take_version,
      .doc = "print the version and what it was built with, and exit"},
+    {"-s", TELL_WORDS, take_signal, .doc = "send this to the main process of --pid, and exit"},
     {"--no-daemon", NULL, take_no_daemon,
      .doc = "stay in the foreground; without --log, log to stderr"},
     {"--control", "ADDRESS", take_control, .usual = DEFAULT_CONTROL,

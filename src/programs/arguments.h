@@ -9,13 +9,14 @@
 #include "base/log.h"
 #include "process/role.h"
 
-enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK };
+enum action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CHECK, ACTION_SIGNAL };
 
 struct arguments {
     enum action action;
     struct settings settings; /* what the command line can know of it */
     enum log_level log_level;
     const char *check_path;
+    int signal;         /* of ACTION_SIGNAL */
     struct arena texts; /* all of the above */
 };
 

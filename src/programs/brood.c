@@ -29,6 +29,7 @@
 #include "programs/check.h"
 #include "programs/daemon.h"
 #include "programs/roles.h"
+#include "programs/tell.h"
 
 /*
  * A descriptor of the log's own, also where it is stderr: an application that moves its stderr
@@ -223,6 +224,8 @@ act(struct arguments *args, const char *program, struct br_err *err)
         return 0;
     case ACTION_CHECK:
         return check(args);
+    case ACTION_SIGNAL:
+        return tell_main(args->settings.pid_path, args->signal, err);
     }
     return 0;
 }

@@ -91,7 +91,7 @@ int
 listener_bind(struct router_listener *l, struct binding *binding)
 {
     struct router *router = l->router;
-    int batch = router->task->settings->routers > 1 ? 1 : ALONE_BATCH;
+    int batch = router->n_routers > 1 ? 1 : ALONE_BATCH;
     int rc;
 
     l->binding = binding;

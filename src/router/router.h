@@ -69,6 +69,14 @@ struct transaction {
     unsigned chain;          /* pass and fallback steps taken */
 };
 
+/* What a message of main's asks for, at the end of the turn. */
+struct told {
+    bool terminate;
+    bool quit;
+    bool reopen;
+    uint32_t grace_ms; /* of quit */
+};
+
 struct router {
     struct task *task;
     struct h1_server server;
@@ -82,6 +90,8 @@ struct router {
     int wake_fd; /* lanes of all applications write it */
     struct watch wake;
     struct timer grace;
+    unsigned n_routers; /* that accept beside it, itself included */
+    struct told told;   /* what main said and look_at_told has not done yet */
     bool draining;
 };
 

@@ -25,6 +25,7 @@
 #include "router/listeners.h"
 #include "router/router.h"
 #include "router/session.h"
+#include "router/settle.h"
 
 #define LOG_WAIT_MS 10000
 
@@ -34,6 +35,70 @@ static bool
 before_wait(void *arg)
 {
     return links_may_sleep(arg);
+}
+
+static void
+on_log_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
+{
+    struct access_log *log = arg;
+    const struct msg_result *result = m != NULL ? m->payload : NULL;
+
+    if (rc == 0)
+        rc = result->rc;
+    if (rc == 0 && m->n_fds == 1)
+        access_log_reopen(log, fd_take(&m->fds[0]));
+    else
+        br_log(LOG_ERROR, "access log \"%s\" stays as it is: %s", log->path,
+               result != NULL ? result->text : strerror(-rc));
+    access_log_unref(log);
+}
+
+static void
+reopen_access_log(struct router *router, struct access_log *log)
+{
+    struct msg_open question = {.kind = OPEN_ACCESS_LOG};
+
+    snprintf(question.name, sizeof(question.name), "%s", log->path);
+    log->refs++;
+    if (dispatch_ask(router->task->parent, MSG_OPEN, &question, NULL, 0, LOG_WAIT_MS, on_log_opened,
+                     log) < 0)
+        access_log_unref(log);
+}
+
+static void
+reopen_access_logs(struct router *router)
+{
+    struct access_log *log, *tmp;
+
+    list_foreach_safe (log, tmp, &router->logs, link)
+        reopen_access_log(router, log);
+}
+
+/* The sockets stay open in main; who waits in their queues is another router's. */
+static void
+begin_drain(struct router *router, uint32_t grace_ms)
+{
+    if (router->draining)
+        return;
+    router->draining = true;
+    listeners_stop(router);
+    h1_server_drain(&router->server);
+    loop_timer(router->task->loop, &router->grace, grace_ms);
+}
+
+/* After the events of each turn: what main asked for. */
+static void
+look_at_told(struct router *router)
+{
+    struct told told = router->told;
+
+    router->told = (struct told){.quit = false};
+    if (told.reopen)
+        reopen_access_logs(router);
+    if (told.terminate)
+        loop_stop(router->task->loop);
+    else if (told.quit)
+        begin_drain(router, told.grace_ms);
 }
 
 /* Draining is over with the last connection. */
@@ -59,6 +124,7 @@ turn_end(void *arg)
     links_turn_end(router);
     list_foreach (log, &router->logs, link)
         access_log_flush(log);
+    look_at_told(router);
     leave_when_done(router);
 }
 
@@ -85,6 +151,7 @@ router_setup(struct task *task, struct process *process, struct br_err *err)
     struct router *router = calloc(1, sizeof(*router));
     const struct loop_hooks hooks = {
         .arg = router, .before_wait = before_wait, .after_wait = after_wait, .turn_end = turn_end};
+    const struct msg_routers *how = process->data;
     char name[24];
     int rc;
 
@@ -107,7 +174,8 @@ router_setup(struct task *task, struct process *process, struct br_err *err)
     if (rc < 0)
         return br_fail(err, rc, "router %u has no eventfd to be woken by", task->index);
     loop_set_hooks(task->loop, &hooks);
-    return 0;
+    router->n_routers = how != NULL ? how->n : task->settings->routers;
+    return how != NULL ? settle(how, process->nth, err) : 0;
 }
 
 void
@@ -209,44 +277,6 @@ on_body_ask(struct task *task, struct channel *ch, struct message *m)
     dispatch_reply(ch, m, MSG_BODY_FILE, &answer, &fd, fd >= 0);
 }
 
-static void
-on_log_opened(struct task *task br_unused, void *arg, struct message *m, int rc)
-{
-    struct access_log *log = arg;
-    const struct msg_result *result = m != NULL ? m->payload : NULL;
-
-    if (rc == 0)
-        rc = result->rc;
-    if (rc == 0 && m->n_fds == 1)
-        access_log_reopen(log, fd_take(&m->fds[0]));
-    else
-        br_log(LOG_ERROR, "access log \"%s\" stays as it is: %s", log->path,
-               result != NULL ? result->text : strerror(-rc));
-    access_log_unref(log);
-}
-
-static void
-reopen_access_log(struct router *router, struct access_log *log)
-{
-    struct msg_open question = {.kind = OPEN_ACCESS_LOG};
-
-    snprintf(question.name, sizeof(question.name), "%s", log->path);
-    log->refs++;
-    if (dispatch_ask(router->task->parent, MSG_OPEN, &question, NULL, 0, LOG_WAIT_MS, on_log_opened,
-                     log) < 0)
-        access_log_unref(log);
-}
-
-static void
-on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
-{
-    struct router *router = task->data;
-    struct access_log *log, *tmp;
-
-    list_foreach_safe (log, tmp, &router->logs, link)
-        reopen_access_log(router, log);
-}
-
 static size_t
 status_size(const struct router *router)
 {
@@ -299,16 +329,31 @@ on_status_ask(struct task *task, struct channel *ch, struct message *m)
         dispatch_reply(ch, m, MSG_STATUS, &none, &fd, 1);
 }
 
+/* What main says is done at the end of the turn: look_at_told. */
 static void
 on_drain(struct task *task, struct channel *ch br_unused, struct message *m)
 {
     const struct msg_drain *drain = m->payload;
     struct router *router = task->data;
 
-    router->draining = true;
-    listeners_stop(router);
-    h1_server_drain(&router->server);
-    loop_timer(task->loop, &router->grace, drain->grace_ms);
+    router->told.quit = true;
+    router->told.grace_ms = drain->grace_ms;
+}
+
+static void
+on_stop(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
+{
+    struct router *router = task->data;
+
+    router->told.terminate = true;
+}
+
+static void
+on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
+{
+    struct router *router = task->data;
+
+    router->told.reopen = true;
 }
 
 const struct msg_handler router_messages[] = {
@@ -322,5 +367,6 @@ const struct msg_handler router_messages[] = {
     {MSG_LOG_REOPEN, on_log_reopen},
     {MSG_STATUS_ASK, on_status_ask},
     {MSG_DRAIN, on_drain},
+    {MSG_STOP, on_stop},
     {MSG_NONE, NULL},
 };

@@ -128,7 +128,7 @@ compare_live(const struct line *l, const struct option *o)
 {
     static const char letters[] = {
         [LIVE_PARTS] = '*', [LIVE_REQUESTS] = 'R', [LIVE_HANDSHAKES] = 'H',  [LIVE_SOCKET] = 'S',
-        [LIVE_LOG] = 'L',   [LIVE_ROUTERS] = 'T',  [LIVE_APPLICATION] = 'A',
+        [LIVE_LOG] = 'L',   [LIVE_ROUTERS] = 'T',  [LIVE_APPLICATION] = 'A', [LIVE_SHUTDOWN] = 'E',
     };
 
     if (letters[o->live] != l->live[0])

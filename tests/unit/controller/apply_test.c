@@ -398,6 +398,16 @@ an_application_that_cannot_start(void **state)
 }
 
 static void
+routers_that_cannot_be_made(void **state)
+{
+    struct world *w = *state;
+
+    add_router(w, 0);
+    fails_at(w, "ROUTERS", "cannot start routers with these settings: it is not my day",
+             "OPEN *:82; START 2; ROUTERS; CLOSE *:82; STOP 2; ");
+}
+
+static void
 a_text_that_cannot_be_saved(void **state)
 {
     struct world *w = *state;
@@ -562,6 +572,7 @@ main(void)
         A_TEST(what_is_not_valid_reaches_nobody),
         A_TEST(a_listener_that_cannot_open),
         A_TEST(an_application_that_cannot_start),
+        A_TEST(routers_that_cannot_be_made),
         A_TEST(a_text_that_cannot_be_saved),
         A_TEST(a_router_that_cannot_build_it),
         A_TEST(the_other_routers_are_told_to_forget_it),

@@ -124,6 +124,7 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
         status_answers(ch, m, &status,
                        sizeof(status.head) + status.head.n_processes * sizeof(*status.processes));
         break;
+    case MSG_ROUTERS:
     case MSG_SAVE:
     case MSG_KEEP:
     case MSG_REMOVE:
@@ -162,6 +163,15 @@ peers_hear_main(struct channel *ch, struct message *m)
         fd_close(&p->running);
         p->running = fd_take(&m->fds[0]);
         return;
+    case MSG_ROUTERS: /* so are these, and nothing but their refusal is of interest */
+    case MSG_ROUTERS_KEEP:
+    case MSG_ROUTERS_DROP:
+        if (p->refuse == NULL || strcmp(p->refuse, msg_info[m->type].name) != 0) {
+            peers_main_answers(p, ch, m, false);
+            return;
+        }
+        snprintf(noted, sizeof(noted), "%s", msg_info[m->type].name);
+        break;
     case MSG_OPEN:
     case MSG_CLOSE:
         if (open->kind == OPEN_CONTROL)
@@ -274,7 +284,7 @@ peers_settle(struct peers *p)
     size_t before;
     int quiet = 0;
 
-    for (int turn = 0; turn < 200 && quiet < 3; turn++) {
+    for (int turn = 0; turn < 200 && quiet < 6; turn++) {
         before = strlen(p->story);
         assert_true(loop_once(p->task.loop, 5) >= 0);
         quiet = strlen(p->story) == before ? quiet + 1 : 0;
