@@ -1,8 +1,9 @@
 /*
  * call.c - one connection, from accept to the status.
  *
- *   WAITING --an executor is free: greeting--> GREETED --request whole--> RUNNING --executor
- * ended--> gone |  first byte 02: a query, answered at once
+ *   WAITING --an executor is free: greeting--> GREETED --request whole--> RUNNING --its end--> gone
+ *     |  ^---- the executor died before it had taken the request ---'-----------'
+ *     `first byte 02: a query, answered at once
  *
  * Bytes and descriptors are gathered as they come, also before the greeting: a caller may send
  * ahead.  A connection that ends is no error: before the request was whole nothing has run, after
@@ -26,6 +27,7 @@
 #include "interp/standstill.h"
 
 #define READ_BYTES (64u * 1024)
+#define TRIES_MOST 3 /* executors that may die under one request */
 
 enum call_state { CALL_WAITING, CALL_GREETED, CALL_RUNNING, CALL_ASKING };
 
@@ -34,6 +36,10 @@ struct call {
     struct server *server;
     enum call_state state;
     bool extended; /* it speaks brood1; known with its request */
+    bool greeted;
+    bool taken; /* an executor has the request, which is no longer in ->in */
+    unsigned tries;
+    size_t request_bytes; /* of ->in */
     int fd;
     struct watch watch;
     struct buf in;
@@ -105,6 +111,24 @@ call_ended(struct call *c, uint32_t status)
     release(c);
 }
 
+bool
+call_is_greeted(const struct call *c)
+{
+    return c->greeted;
+}
+
+bool
+call_again(struct call *c)
+{
+    if (c->server->leaving || ++c->tries > TRIES_MOST)
+        return false;
+    journal(JOURNAL_WARNING, "a service died before it had its call, which another one gets");
+    c->state = CALL_WAITING;
+    c->executor = NULL;
+    c->server->n_waiting++;
+    return true;
+}
+
 static void
 answer_query(struct call *c)
 {
@@ -139,18 +163,21 @@ run(struct call *c, const struct message_parts *parts)
     struct br_err err = BR_ERR_NONE;
     struct buf text;
 
-    if (allowance_apply(c->executor->pid, parts->attributes, &err) < 0) {
+    int rc = allowance_apply(c->executor->pid, parts->attributes, &err);
+
+    if (rc == -ESRCH)
+        return; /* it has died; its pidfd is about to say so */
+    if (rc < 0) {
         refuse(c, &err);
         return;
     }
     buf_init(&text, WIRE_MESSAGE_MAX + 64);
     message_for_executor(parts, s->hello.words, s->hello.n_words, &text);
-    s->served++;
+    s->served += c->tries == 0;
     c->state = CALL_RUNNING;
-    executor_assign(c->executor, buf_slice(&text), c->fds, c->n_fds);
-    c->n_fds = 0;
+    c->request_bytes = parts->bytes;
+    executor_assign(c->executor, buf_slice(&text), c->fds, parts->n_fds);
     buf_done(&text);
-    buf_consume(&c->in, parts->bytes);
 }
 
 static void
@@ -192,7 +219,7 @@ go_on(struct call *c)
     struct br_err err = BR_ERR_NONE;
 
     if (c->state == CALL_RUNNING) {
-        if (!take_frames(c))
+        if (c->taken && !take_frames(c))
             drop(c);
         return;
     }
@@ -220,6 +247,18 @@ go_on(struct call *c)
     }
     journal(JOURNAL_ERROR, "a caller was dropped: %s", err.text);
     drop(c);
+}
+
+void
+call_taken(struct call *c)
+{
+    for (size_t i = 0; i < c->n_fds; i++)
+        close(c->fds[i]);
+    c->n_fds = 0;
+    c->taken = true;
+    buf_consume(&c->in, c->request_bytes);
+    if (c->in.n > 0)
+        go_on(c);
 }
 
 /* Descriptors of one datagram; false: more than anybody may send. */
@@ -323,25 +362,35 @@ call_drop_waiting(struct server *s)
             release(c);
 }
 
-void
-call_match(struct server *s, struct executor *e)
+/* false: it has gone. */
+static bool
+greet(struct call *c)
 {
-    struct call *c = call_waiting(s);
+    struct server *s = c->server;
     char text[WIRE_GREETING_MAX];
     int n = 0;
 
     if (s->hello.mark)
         n = snprintf(text + 8, sizeof(text) - 8,
                      WIRE_MARK " pid=%d srv=%d exec=%d max=%lld feat=sig,attr,fds%s", (int)getpid(),
-                     (int)s->interpreter, (int)e->pid, (long long)s->hello.max_servers,
+                     (int)s->interpreter, (int)c->executor->pid, (long long)s->hello.max_servers,
                      strstr(s->hello.features, "cwd") != NULL ? ",cwd" : "");
     memcpy(text, WIRE_MAGIC, WIRE_MAGIC_LEN);
     wire_put_u32(text + 4, (uint32_t)n);
+    c->greeted = true;
+    return send_up(c, text, (size_t)n + 8);
+}
+
+void
+call_match(struct server *s, struct executor *e)
+{
+    struct call *c = call_waiting(s);
+
     c->state = CALL_GREETED;
     s->n_waiting--;
     c->executor = e;
     executor_match(e, c);
-    if (!send_up(c, text, (size_t)n + 8))
+    if (!c->greeted && !greet(c))
         drop(c);
     else
         go_on(c);

@@ -1,8 +1,15 @@
 /*
  * executor.c - the interpreter's children: ordered, waiting, busy, ended.
  *
- *   ORDERED --interpreter told its pid--> SPARE --request sent--> BUSY --pidfd--> ENDED --status-->
- * gone
+ *   ORDERED --interpreter told its pid--> SPARE --request sent--> BUSY --pidfd--> ENDED --> gone
+ *
+ * An executor closes its socket when it has read the request.  One that dies earlier has run
+ * nothing of the script: its call is given to another one, and no caller sees the end of a spare.
+ * What tells the two apart is the kernel: a socket that is closed with bytes unread resets its
+ * peer.
+ *
+ * An executor that has ended is a zombie until R, and shows its status in /proc (procstat.h): so
+ * the caller need not wait for the interpreter to reap it.
  *
  * On the line each message is a datagram: down 'F' id (with the executor's socket) and 'R' pid, up
  * 'F' id pid and 'R' pid status.  The interpreter reaps only what it is told to, so a pid that
@@ -22,6 +29,7 @@
 
 #include "base/fd.h"
 #include "interp/journal.h"
+#include "interp/procstat.h"
 
 #define REQUEST_CEILING (WIRE_MESSAGE_MAX + 64)
 #define REPLY_BYTES     9
@@ -38,7 +46,7 @@ release(struct executor *e)
         s->n_busy--;
     loop_timer_cancel(s->loop, &e->grace);
     loop_del(s->loop, &e->ended);
-    loop_del(s->loop, &e->writable);
+    loop_del(s->loop, &e->talk);
     fd_close(&e->socket);
     fd_close(&e->pidfd);
     buf_done(&e->request);
@@ -84,12 +92,17 @@ say(struct server *s, char what, uint32_t value, int fd)
     return 0;
 }
 
-/* Orphans are ours, others the interpreter's to reap. */
+/* Orphans are ours, others the interpreter's to reap; the caller is told before, if we can. */
 static void
 reap(struct executor *e)
 {
     struct server *s = e->server;
     int status = 0;
+
+    if (e->call != NULL && procstat_ended(e->pid, &status) == 0) {
+        call_ended(e->call, (uint32_t)status);
+        e->call = NULL;
+    }
 
     if (s->orphaned) {
         while (waitpid(e->pid, &status, 0) < 0 && errno == EINTR)
@@ -98,6 +111,26 @@ reap(struct executor *e)
     } else {
         say(s, 'R', (uint32_t)e->pid, -1);
     }
+}
+
+/* Its end of the socket: closed by it, or by its death. */
+static void
+hear(struct executor *e)
+{
+    char byte;
+    ssize_t n = recv(e->socket, &byte, 1, MSG_DONTWAIT);
+
+    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    e->taken = n == 0 && e->request.n == 0;
+    loop_del(e->server->loop, &e->talk);
+    fd_close(&e->socket);
+    buf_clear(&e->request);
+    if (!e->taken)
+        return;
+    e->server->spare_deaths = 0;
+    if (e->call != NULL)
+        call_taken(e->call);
 }
 
 static void
@@ -110,6 +143,12 @@ on_ended(struct watch *w, br_unused uint32_t events)
     if (e->state == EXECUTOR_SPARE) {
         s->n_spare--;
         s->n_busy++;
+        s->spare_deaths++;
+    }
+    if (e->state == EXECUTOR_BUSY && e->socket >= 0)
+        hear(e);
+    if (e->call != NULL && !e->taken && call_again(e->call)) {
+        e->call = NULL;
         s->spare_deaths++;
     }
     e->state = EXECUTOR_ENDED;
@@ -268,15 +307,18 @@ send_rest(struct executor *e)
             break; /* it is dying, and its pidfd will say so */
         buf_consume(&e->request, (size_t)n);
     }
-    loop_del(e->server->loop, &e->writable);
-    buf_clear(&e->request);
-    fd_close(&e->socket);
+    loop_mod(e->server->loop, &e->talk, EPOLLIN);
 }
 
 static void
-on_writable(struct watch *w, br_unused uint32_t events)
+on_talk(struct watch *w, uint32_t events)
 {
-    send_rest(container_of(w, struct executor, writable));
+    struct executor *e = container_of(w, struct executor, talk);
+
+    if ((events & EPOLLOUT) != 0 && e->request.n > 0)
+        send_rest(e);
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+        hear(e);
 }
 
 /* The length, with all descriptors on its first byte. */
@@ -331,22 +373,19 @@ executor_discard(struct executor *e)
 }
 
 void
-executor_assign(struct executor *e, struct slice text, int *fds, size_t n_fds)
+executor_assign(struct executor *e, struct slice text, const int *fds, size_t n_fds)
 {
     struct server *s = e->server;
 
     if (e->state == EXECUTOR_MATCHED)
         e->state = EXECUTOR_BUSY;
-    s->spare_deaths = 0;
     s->holding = true;
     loop_timer(s->loop, &s->refill, REFILL_MS);
-    if (send_head(e, text.n, fds, n_fds) && buf_put(&e->request, text) == 0 &&
-        loop_add(s->loop, &e->writable, e->socket, EPOLLOUT, on_writable) == 0)
+    if (buf_put(&e->request, text) == 0 && send_head(e, text.n, fds, n_fds) &&
+        loop_add(s->loop, &e->talk, e->socket, EPOLLOUT, on_talk) == 0)
         send_rest(e);
     else
-        fd_close(&e->socket); /* it leaves, and its status says what it says */
-    for (size_t i = 0; i < n_fds; i++)
-        close(fds[i]);
+        fd_close(&e->socket); /* it leaves, having read nothing whole */
 }
 
 void

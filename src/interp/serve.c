@@ -84,7 +84,8 @@ match_calls(struct server *s)
 
     while (!s->leaving && s->n_waiting > 0 && s->n_busy < most(s) &&
            (e = executor_spare(s)) != NULL) {
-        if (is_stale(s))
+        /* Who has been greeted is served by us, since it is not going to ask anybody else. */
+        if (!call_is_greeted(call_waiting(s)) && is_stale(s))
             server_leave(s);
         else
             call_match(s, e);

@@ -23,7 +23,7 @@ enum executor_state {
     EXECUTOR_ORDERED, /* F is on its way */
     EXECUTOR_SPARE,   /* waits on its socket */
     EXECUTOR_MATCHED, /* its caller has been greeted */
-    EXECUTOR_BUSY,    /* has its call */
+    EXECUTOR_BUSY,    /* its call has been sent to it */
     EXECUTOR_ENDED,   /* its process has, R is on its way */
 };
 
@@ -32,12 +32,13 @@ struct executor {
     struct server *server;
     enum executor_state state;
     uint32_t id;
-    int socket; /* to it; the request goes down, nothing comes up */
+    int socket; /* to it; the request goes down, and its end says that it was read */
     pid_t pid;
     int pidfd;
     struct watch ended;
-    struct watch writable; /* while a long request waits for room */
-    struct buf request;
+    struct watch talk;
+    struct buf request; /* what of it has not gone down yet */
+    bool taken;         /* it has read all of its request: the script goes on */
     struct call *call; /* NULL: none, or it has gone */
     struct timer grace;
     int grace_step;
@@ -97,6 +98,11 @@ void call_drop_waiting(struct server *s);
 struct call *call_waiting(struct server *s);
 /* Greet it: this spare is for it. */
 void call_match(struct server *s, struct executor *e);
+/* Its executor has read the request, which need not be kept for another one. */
+void call_taken(struct call *c);
+/* Its executor has died before that: wait for another; false: that has been tried often enough. */
+bool call_again(struct call *c);
+bool call_is_greeted(const struct call *c);
 /* Its executor's process has ended. */
 void call_ended(struct call *c, uint32_t status);
 
@@ -106,8 +112,8 @@ struct executor *executor_spare(struct server *s);
 /* It is for this call, which may still be lost before it has begun: then it is spare again. */
 void executor_match(struct executor *e, struct call *c);
 void executor_unmatch(struct executor *e);
-/* text and descriptors go down; the descriptors are closed. */
-void executor_assign(struct executor *e, struct slice text, int *fds, size_t n_fds);
+/* text and descriptors go down; the descriptors stay the caller's. */
+void executor_assign(struct executor *e, struct slice text, const int *fds, size_t n_fds);
 /* Its caller has gone: INT, then TERM, then KILL to the group. */
 void executor_abandon(struct executor *e);
 /* It was matched, and must not be used. */

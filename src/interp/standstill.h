@@ -24,7 +24,4 @@ void standstill_watch(struct standstill *st, struct loop *loop, pid_t pid,
 /* Of one that is all zeroes: nothing. */
 void standstill_done(struct standstill *st);
 
-/* State letter of /proc/PID/stat; 0 when it cannot be read. */
-char standstill_state(pid_t pid);
-
 #endif
