@@ -4,6 +4,8 @@
  *   --control-allow root,1000,@admin      an entry each; '@' before a group
  *   --control-read @monitor
  *   --control-token-file FILE             "full TOKEN" or "read TOKEN" a line, '#' comments
+ *   --control-certificate FILE            TLS
+ *   --control-client-ca FILE              whose clients show a certificate; lists then name these
  *
  * unix(7), SO_PEERCRED and SO_PEERGROUPS: who connected, as of connect(2).  RFC 6750: bearer
  * tokens.  A token is compared to its last byte whatever was found before, so that the time of an
@@ -12,25 +14,23 @@
 #include "controller/access.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "controller/access_files.h"
+#include "tls/tls_context.h"
 
-#define TOKENS_BYTES_MAX (1024u * 1024)
-#define TOKEN_LEAST      16 /* bytes; shorter ones can be guessed */
-#define GROUPS_MAX       1024
-#define UNIX_PREFIX      "unix:"
+#define TOKEN_LEAST 16 /* bytes; shorter ones can be guessed */
+#define GROUPS_MAX  1024
+#define UNIX_PREFIX "unix:"
 
 struct access_entry {
     enum access access;
     bool is_group;
-    uint32_t id;
+    uint32_t id;       /* of a user or a group */
+    struct slice name; /* in a certificate */
 };
 
 struct access_token {
@@ -63,22 +63,30 @@ find_group(const char *name, uint32_t *ret_id)
 }
 
 static int
+find_id(struct slice name, bool is_group, const char *word, uint32_t *ret_id)
+{
+    uint64_t id;
+
+    if (slice_u64(name, &id) < 0 || id >= UINT32_MAX)
+        return is_group ? find_group(word, ret_id) : find_user(word, ret_id);
+    *ret_id = (uint32_t)id;
+    return 0;
+}
+
+static int
 read_entry(struct access_rules *rules, const char *option, enum access access, struct slice text,
            struct br_err *err)
 {
-    bool is_group = slice_starts(text, SLICE("@"));
+    bool is_group = !rules->by_network && slice_starts(text, SLICE("@"));
     struct slice name = is_group ? slice_sub(text, 1, text.n) : text;
-    struct access_entry entry = {.access = access, .is_group = is_group};
+    struct access_entry entry = {.access = access, .is_group = is_group, .name = name};
     const char *word = arena_cstr(&rules->arena, name);
-    uint64_t id;
     int rc = 0;
 
     if (name.n == 0)
         return br_fail(err, -EBADMSG, "%s: a name is missing in the list", option);
-    if (slice_u64(name, &id) == 0 && id < UINT32_MAX)
-        entry.id = (uint32_t)id;
-    else
-        rc = is_group ? find_group(word, &entry.id) : find_user(word, &entry.id);
+    if (!rules->by_network) /* else the certificate has it */
+        rc = find_id(name, is_group, word, &entry.id);
     if (rc < 0)
         return br_fail(err, -EBADMSG, "%s: there is no %s \"%s\"", option,
                        is_group ? "group" : "user", word);
@@ -171,47 +179,58 @@ read_lines(struct access_rules *rules, struct slice text, struct br_err *err)
 }
 
 static int
-read_tokens(struct access_rules *rules, int fd, struct br_err *err)
+read_tokens(struct access_rules *rules, const struct access_files *files, struct br_err *err)
 {
-    char *text;
-    size_t n;
-    int rc = fd_read_file(fd, TOKENS_BYTES_MAX, &text, &n);
+    struct slice text;
+    int rc = access_files_read(files, ACCESS_TOKENS, &text, err);
 
-    if (rc < 0)
-        return br_fail(err, rc, "cannot read the token file");
-    rc = read_lines(rules, arena_dup(&rules->arena, slice_make(text, n)), err);
-    free(text);
+    if (rc == 0 && text.p != NULL)
+        rc = read_lines(rules, arena_dup(&rules->arena, text), err);
+    access_files_wipe(text);
     return rc;
 }
 
-int
-access_open_tokens(const struct settings *settings, int *ret_fd, struct br_err *err)
-{
-    br_cleanup(fd_closep) int fd = -1;
-    const char *path = settings->control_tokens;
-    struct stat st;
+/* --- TLS --- */
 
-    if (path == NULL)
+/* One file into the context. */
+static int
+take_pem(struct access_rules *rules, const struct settings *settings,
+         const struct access_files *files, enum access_file which, struct br_err *err)
+{
+    struct slice pem;
+    int rc = access_files_read(files, which, &pem, err);
+
+    if (rc < 0 || pem.p == NULL)
+        return rc;
+    rc = which == ACCESS_CERTIFICATE ? tls_context_bundle(rules->tls, pem, err)
+                                     : tls_context_ca(rules->tls, pem, err);
+    access_files_wipe(pem);
+    if (rc < 0)
+        br_fail(err, rc, "%s \"%s\"", access_file_title(which), access_file_path(settings, which));
+    return rc;
+}
+
+static int
+read_pems(struct access_rules *rules, const struct settings *settings,
+          const struct access_files *files, struct br_err *err)
+{
+    int rc;
+
+    if (files->fd[ACCESS_CERTIFICATE] < 0)
         return 0;
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return br_fail(err, -errno, "cannot open token file \"%s\"", path);
-    if (!S_ISREG(st.st_mode))
-        return br_fail(err, -EBADMSG, "token file \"%s\" is no regular file", path);
-    if (st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP))
-        return br_fail(
-            err, -EBADMSG,
-            "token file \"%s\" has mode %04o: others may read or write it; use chmod 600", path,
-            st.st_mode & 07777);
-    *ret_fd = fd_take(&fd);
-    return 0;
+    rules->tls = tls_context_server();
+    rc = take_pem(rules, settings, files, ACCESS_CERTIFICATE, err);
+    if (rc == 0)
+        rc = take_pem(rules, settings, files, ACCESS_CLIENT_CA, err);
+    rules->by_certificate = rc == 0 && files->fd[ACCESS_CLIENT_CA] >= 0;
+    return rc;
 }
 
 /* --- rules --- */
 
 int
-access_init(struct access_rules *rules, const struct settings *settings, int token_fd,
-            struct br_err *err)
+access_init(struct access_rules *rules, const struct settings *settings,
+            const struct access_files *files, struct br_err *err)
 {
     const char *control = settings->control != NULL ? settings->control : "";
     bool is_unix = slice_starts(slice_cstr(control), SLICE(UNIX_PREFIX));
@@ -220,7 +239,7 @@ access_init(struct access_rules *rules, const struct settings *settings, int tok
     *rules = (struct access_rules){
         .main_uid = settings->privileged ? 0 : geteuid(),
         .by_mode = is_unix && control[sizeof(UNIX_PREFIX) - 1] != '@',
-        .by_tokens = !is_unix,
+        .by_network = !is_unix,
     };
     arena_init(&rules->arena, 0);
     rules->entries = arena_array(&rules->arena, struct access_entry,
@@ -229,52 +248,78 @@ access_init(struct access_rules *rules, const struct settings *settings, int tok
     rc = read_list(rules, "--control-allow", settings->control_allow, ACCESS_FULL, err);
     if (rc == 0)
         rc = read_list(rules, "--control-read", settings->control_read, ACCESS_READ, err);
-    if (rc == 0 && !rules->listed && settings->control_user != NULL)
+    if (rc == 0 && is_unix && !rules->listed && settings->control_user != NULL)
         rc = read_entry(rules, "--control-user", ACCESS_FULL, slice_cstr(settings->control_user),
                         err);
-    if (rc == 0 && token_fd >= 0)
-        rc = read_tokens(rules, token_fd, err);
+    if (rc == 0)
+        rc = read_tokens(rules, files, err);
+    if (rc == 0)
+        rc = read_pems(rules, settings, files, err);
     return rc;
 }
 
 void
 access_done(struct access_rules *rules)
 {
+    tls_context_free(rules->tls);
+    rules->tls = NULL;
     arena_done(&rules->arena);
 }
 
 static int
-check_kind(const struct access_rules *rules, const struct settings *settings, struct br_err *err)
+check_unix(const struct settings *settings, struct br_err *err)
 {
-    if (rules->by_tokens && rules->n_tokens == 0)
+    const char *option = settings->control_tokens != NULL        ? "--control-token-file"
+                         : settings->control_certificate != NULL ? "--control-certificate"
+                         : settings->control_client_ca != NULL   ? "--control-client-ca"
+                                                                 : NULL;
+
+    if (option == NULL)
+        return 0;
+    return br_fail(err, -EBADMSG,
+                   "%s is for TCP control addresses: a Unix socket knows the user; see "
+                   "--control-allow",
+                   option);
+}
+
+static int
+check_network(const struct access_rules *rules, const struct settings *settings, struct br_err *err)
+{
+    if (settings->control_client_ca != NULL && settings->control_certificate == NULL)
+        return br_fail(err, -EBADMSG,
+                       "--control-client-ca needs --control-certificate: clients show theirs to a "
+                       "server that shows its own");
+    if (rules->n_tokens == 0 && !rules->by_certificate)
         return br_fail(err, -EBADMSG,
                        "--control %s can be reached by anybody who has an account here, or "
-                       "further away: it needs --control-token-file",
+                       "further away: it needs --control-token-file, or --control-certificate and "
+                       "--control-client-ca",
                        settings->control);
-    if (rules->by_tokens && rules->listed)
+    if (rules->listed && !rules->by_certificate)
         return br_fail(err, -EBADMSG,
-                       "--control-allow and --control-read are for Unix sockets: of a TCP "
-                       "connection nobody knows the user");
-    if (!rules->by_tokens && rules->n_tokens > 0)
+                       "--control-allow and --control-read are for Unix sockets and client "
+                       "certificates: of another TCP connection nobody knows the user");
+    if (rules->listed && rules->n_tokens > 0)
         return br_fail(err, -EBADMSG,
-                       "--control-token-file is for TCP control addresses: a Unix socket knows "
-                       "the user; see --control-allow");
+                       "with --control-token-file each token says what it is for: "
+                       "--control-allow and --control-read say nothing more");
     return 0;
 }
 
 int
 access_check(const struct settings *settings, struct br_err *err)
 {
-    br_cleanup(fd_closep) int fd = -1;
+    struct access_files files = ACCESS_FILES_NONE;
     struct access_rules rules;
-    int rc = access_open_tokens(settings, &fd, err);
+    int rc = access_files_open(settings, &files, err);
 
     if (rc < 0)
         return rc;
-    rc = access_init(&rules, settings, fd, err);
+    rc = access_init(&rules, settings, &files, err);
     if (rc == 0)
-        rc = check_kind(&rules, settings, err);
+        rc = rules.by_network ? check_network(&rules, settings, err) : check_unix(settings, err);
     access_done(&rules);
+    access_files_close(&files);
     return rc;
 }
 
@@ -313,6 +358,17 @@ access_of_peer(const struct access_rules *rules, int fd, struct ucred *ret_who)
         if (e->is_group ? is_in_group(fd, ret_who, e->id) : ret_who->uid == e->id)
             most = br_max(most, e->access);
     }
+    return most;
+}
+
+enum access
+access_of_name(const struct access_rules *rules, struct slice name)
+{
+    enum access most = rules->listed ? ACCESS_NONE : ACCESS_FULL;
+
+    for (size_t i = 0; i < rules->n_entries; i++)
+        if (slice_eq(rules->entries[i].name, name))
+            most = br_max(most, rules->entries[i].access);
     return most;
 }
 

@@ -5,7 +5,9 @@
  *                 groups; without them the file's mode decides, and root and main's user where
  *                 there is no file
  *   TCP           nobody says who is calling: each request must carry a token of
- *                 --control-token-file
+ *                 --control-token-file, or the client has shown a certificate that one of
+ *                 --control-client-ca has signed, or with both options both; the lists name
+ *                 common names of certificates
  */
 #ifndef CONTROLLER_ACCESS_H
 #define CONTROLLER_ACCESS_H
@@ -21,8 +23,10 @@ enum access {
 };
 
 struct access_entry;
-struct ucred;
+struct access_files;
 struct access_token;
+struct tls_context;
+struct ucred;
 
 struct access_rules {
     struct arena arena;
@@ -31,23 +35,20 @@ struct access_rules {
     struct access_token *tokens;
     size_t n_tokens;
     uid_t main_uid;
-    bool listed;    /* a list was given: nobody else */
-    bool by_mode;   /* the socket has a file, whose mode and owner the kernel has checked */
-    bool by_tokens; /* TCP */
+    struct tls_context *tls; /* NULL: in clear */
+    bool listed;             /* a list was given: nobody else */
+    bool by_mode;        /* the socket has a file, whose mode and owner the kernel has checked */
+    bool by_network;     /* TCP */
+    bool by_certificate; /* of clients */
 };
 
 /*
- * access_init - read the settings.
- *   token_fd   of the token file; -1: there is none; stays yours
+ * access_init - read the settings, and the files, which stay yours.
  * 0, or -EBADMSG, -ENOENT with the sentence; access_done in both cases.
  */
-int access_init(struct access_rules *rules, const struct settings *settings, int token_fd,
-                struct br_err *err);
+int access_init(struct access_rules *rules, const struct settings *settings,
+                const struct access_files *files, struct br_err *err);
 void access_done(struct access_rules *rules);
-
-/* Open the token file, which nobody but its owner and its group may read or write.  0, and *ret_fd
- * stays -1 when the settings name none; or -errno. */
-int access_open_tokens(const struct settings *settings, int *ret_fd, struct br_err *err);
 
 /*
  * access_check - can the rules be read, and is the control socket guarded by any?  For the start of
@@ -57,6 +58,8 @@ int access_check(const struct settings *settings, struct br_err *err);
 
 /* Who is at the other end of this Unix socket.  *ret_who: for the log. */
 enum access access_of_peer(const struct access_rules *rules, int fd, struct ucred *ret_who);
+/* What a certificate with this common name gives, where there are no tokens. */
+enum access access_of_name(const struct access_rules *rules, struct slice name);
 /* What an Authorization field gives; SLICE_NONE: the request has none. */
 enum access access_of_token(const struct access_rules *rules, struct slice authorization);
 

@@ -408,19 +408,42 @@ may(enum access access, const struct api_call *call)
                                      slice_eq(call->path.segments[0], SLICE("status")));
 }
 
+/* Before its body is read, which may be large. */
+static unsigned
+on_head(struct request *req)
+{
+    const struct door *door = request_owner(req);
+
+    req->fault = door->why;
+    if (door->refuses != 0)
+        return door->refuses;
+    return access_of(req) == ACCESS_NONE ? 401 : 0;
+}
+
+/* What cannot be read, or is not for this client, is answered in JSON too. */
+static void
+on_refused(struct request *req, unsigned status)
+{
+    if (status == 401)
+        ask_for_token(req);
+    else
+        refuse(req, status, NULL, status == 403 ? SLICE("Forbidden.") : SLICE("Invalid request."),
+               req->fault);
+}
+
 static void
 on_request(struct request *req)
 {
     const struct door *door = request_owner(req);
-    enum access access = access_of(req);
+    unsigned status = on_head(req);
     struct api_call *call;
     const struct api_resource *row;
     struct uri uri;
     const char *other;
     int rc;
 
-    if (access == ACCESS_NONE) {
-        ask_for_token(req);
+    if (status != 0) {
+        on_refused(req, status);
         return;
     }
     call = calloc(1, sizeof(*call));
@@ -445,7 +468,7 @@ on_request(struct request *req)
         api_missing(call);
         return;
     }
-    if (!may(access, call)) {
+    if (!may(access_of(req), call)) {
         api_error(call, 403, "Forbidden.", "you may read /status, and nothing else");
         return;
     }
@@ -458,13 +481,6 @@ on_request(struct request *req)
         api_missing(call);
 }
 
-/* What cannot be read is answered in JSON too. */
-static void
-on_refused(struct request *req, unsigned status)
-{
-    refuse(req, status, NULL, SLICE("Invalid request."), req->fault);
-}
-
 static const struct http_limits *
 limits_of(void *owner)
 {
@@ -475,6 +491,7 @@ limits_of(void *owner)
 
 const struct http_ops api_http_ops = {
     .limits = limits_of,
+    .on_head = on_head,
     .on_request = on_request,
     .on_refused = on_refused,
 };

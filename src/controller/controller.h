@@ -12,6 +12,7 @@
 #include "event/listener.h"
 #include "http/h1_conn.h"
 #include "ipc/messages.h"
+#include "tls/tls_accept.h"
 
 struct boot;
 struct load;
@@ -21,6 +22,8 @@ struct search;
 struct door {
     struct controller *controller;
     enum access access; /* of all its requests; ACCESS_NONE: each shows a token */
+    unsigned refuses;   /* or: with this status, whatever is asked */
+    const char *why;
 };
 
 struct controller {
@@ -42,6 +45,9 @@ struct controller {
     int listen_fd;
     struct access_rules rules;
     struct door doors[ACCESS_FULL + 1]; /* one for each access */
+    struct door plain;                  /* HTTP where TLS is spoken */
+    struct door stranger;               /* a certificate that no list names */
+    struct tls_acceptor tls;            /* with rules.tls */
 
     /* Boot: what main hands over, and how far it is. */
     bool has_modules;

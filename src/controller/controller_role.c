@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,10 +20,12 @@
 #include "base/log.h"
 #include "conf/conf_store.h"
 #include "conf/json.h"
+#include "controller/access_files.h"
 #include "controller/api.h"
 #include "controller/api_history.h"
 #include "controller/boot.h"
 #include "controller/controller.h"
+#include "controller/doors.h"
 #include "controller/numbers.h"
 #include "controller/parent.h"
 #include "process/process.h"
@@ -33,29 +34,9 @@
 #define MODULES_BYTES_MAX    (1024u * 1024)
 #define RUNNING_BYTES_MAX    (256u * 1024 * 1024) /* as deployment_seal makes it at most */
 #define OPEN_WAIT_MS         30000
-#define TOKENS               "tokens" /* the kept descriptor */
 #define CONTROL_BODY_MAX     (64u * 1024 * 1024)
 #define CONTROL_HEAD_WAIT_MS 300000
 #define CONTROL_WAIT_MS      60000
-
-static void
-on_accept(struct listener *l, int fd, const struct sockaddr *addr, socklen_t len)
-{
-    struct controller *c = container_of(l, struct controller, listener);
-    enum access access = ACCESS_NONE;
-    struct ucred who;
-
-    if (!c->rules.by_tokens) {
-        access = access_of_peer(&c->rules, fd, &who);
-        if (access == ACCESS_NONE) {
-            br_log(LOG_WARN, "control socket: user %u, group %u, process %d was turned away",
-                   who.uid, who.gid, (int)who.pid);
-            fd_close(&fd);
-            return;
-        }
-    }
-    h1_conn_open(&c->http, fd, addr, len, &c->doors[access]);
-}
 
 static int
 serve(struct controller *c, struct message *m, int rc, struct br_err *err)
@@ -64,7 +45,8 @@ serve(struct controller *c, struct message *m, int rc, struct br_err *err)
     if (rc < 0)
         return rc;
     c->listen_fd = fd_take(&m->fds[0]);
-    rc = listener_start(&c->listener, c->task->loop, c->listen_fd, CONTROL_BATCH, on_accept, NULL);
+    rc = listener_start(&c->listener, c->task->loop, c->listen_fd, CONTROL_BATCH, doors_on_accept,
+                        NULL);
     return rc < 0 ? br_fail(err, rc, "cannot listen on the control socket") : 0;
 }
 
@@ -282,9 +264,9 @@ controller_free(struct controller *c)
     certs_done(&c->certs);
     boot_done(c);
     apply_done(&c->apply);
+    doors_done(c);
     h1_server_close(&c->http);
     arena_done(&c->modules_arena);
-    access_done(&c->rules);
     free(c->running);
     free(c->stored);
     free(c);
@@ -294,22 +276,10 @@ controller_free(struct controller *c)
 int
 controller_prefork(struct task *task, struct process *process, struct br_err *err)
 {
-    int fd = -1;
-    int rc = access_open_tokens(task->settings, &fd, err);
+    struct access_files files;
+    int rc = access_files_open(task->settings, &files, err);
 
-    if (rc == 0 && fd >= 0)
-        rc = process_keep(process, TOKENS, fd);
-    return rc;
-}
-
-static int
-read_rules(struct controller *c, const struct process *process, struct br_err *err)
-{
-    int fd = process != NULL ? process_kept(process, TOKENS) : -1;
-
-    for (enum access a = ACCESS_NONE; a <= ACCESS_FULL; a++)
-        c->doors[a] = (struct door){.controller = c, .access = a};
-    return access_init(&c->rules, c->task->settings, fd, err);
+    return rc == 0 ? access_files_keep(&files, process) : rc;
 }
 
 int
@@ -332,7 +302,7 @@ controller_setup(struct task *task, struct process *process, struct br_err *err)
     h1_server_init(&c->http, task->loop, &api_http_ops);
     task->data = c;
     loop_set_hooks(task->loop, &(struct loop_hooks){.arg = c, .turn_end = look_at_told});
-    rc = read_rules(c, process, err);
+    rc = doors_init(c, process, err);
     if (rc < 0) {
         loop_set_hooks(task->loop, &(struct loop_hooks){.arg = NULL});
         controller_free(c);

@@ -9,6 +9,8 @@
  *
  * One recv a wake-up is enough when it did not fill the buffer: with EPOLLET a later byte is a new
  * edge (epoll(7), question 9).  Only after EPOLLRDHUP the end must be read out.
+ *
+ * Pipes and filters go another way (stream_aside.c).
  */
 #include "event/stream.h"
 
@@ -16,38 +18,18 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/fd.h"
+#include "event/stream_piece.h"
 
 #define BLOCK_BYTES   4096
 #define BLOCKS_KEPT   64
 #define PIECES_KEPT   256
-#define IOV_BATCH     32
 #define SENDFILE_STEP (2u << 20) /* a fast reader of a big file must not hold the loop */
-
-enum piece_kind { PIECE_REF, PIECE_BLOCK, PIECE_BIG, PIECE_FILE };
-
-struct stream_piece {
-    struct stream_piece *next;
-    enum piece_kind kind;
-    int fd;
-    const char *given; /* for release */
-    const char *p;     /* what is left */
-    uint64_t n;
-    off_t offset;
-    stream_release_fn *release;
-    void *arg;
-    char *end; /* of a block's room */
-};
 
 struct block {
     struct stream_piece piece;
@@ -172,16 +154,16 @@ on_event(struct watch *w, uint32_t events)
 {
     struct stream *s = container_of(w, struct stream, watch);
 
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & s->wakes)
         s->readable = true;
     if (events & (EPOLLRDHUP | EPOLLHUP))
-        s->hangup = true;
+        s->hangup = s->read_out = true;
     /*
      * EPOLLHUP of a socket: both halves are closed, or a reset came; nothing can be sent any more.
      * Of a pipe it is the end of what is read, and EPOLLERR says that nobody reads what we write.
      */
-    if (events & (s->pipe ? EPOLLERR : EPOLLERR | EPOLLHUP) && s->failed == 0)
-        s->failed = s->pipe ? -EPIPE : -ECONNRESET;
+    if (events & (s->kind == STREAM_PIPE ? EPOLLERR : EPOLLERR | EPOLLHUP) && s->failed == 0)
+        s->failed = s->kind == STREAM_PIPE ? -EPIPE : -ECONNRESET;
     s->fn(s);
 }
 
@@ -193,6 +175,7 @@ stream_init(struct stream *s, struct loop *loop, int fd, stream_fn *fn)
         .fd = fd,
         .loop = loop,
         .fn = fn,
+        .wakes = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
         .readable = true,
     };
 }
@@ -201,7 +184,16 @@ void
 stream_init_pipe(struct stream *s, struct loop *loop, int fd, stream_fn *fn)
 {
     stream_init(s, loop, fd, fn);
-    s->pipe = true;
+    s->kind = STREAM_PIPE;
+}
+
+void
+stream_set_filter(struct stream *s, struct stream_filter *filter)
+{
+    s->kind = STREAM_FILTERED;
+    s->filter = filter;
+    s->wakes |= EPOLLOUT; /* what it reads may have to be answered first */
+    s->read_out = true;
 }
 
 int
@@ -210,7 +202,7 @@ stream_watch(struct stream *s)
     uint32_t events = s->watch.events;
     int rc;
 
-    if (s->queued != 0)
+    if (s->queued != 0 || (s->filter != NULL && s->filter->wants_output))
         events |= EPOLLOUT;
     rc = loop_add(s->loop, &s->watch, s->fd, events, on_event);
     s->watched = rc == 0;
@@ -227,8 +219,8 @@ stream_again(struct stream *s)
         (void)loop_mod(s->loop, &s->watch, s->watch.events);
 }
 
-static void
-ask_for_output(struct stream *s)
+void
+stream_want_output(struct stream *s)
 {
     if (s->watched && !(s->watch.events & EPOLLOUT))
         (void)loop_mod(s->loop, &s->watch, s->watch.events | EPOLLOUT);
@@ -245,6 +237,9 @@ stream_close(struct stream *s, bool reset)
     if (s->watched)
         loop_del(s->loop, &s->watch);
     s->watched = false;
+    if (s->filter != NULL)
+        s->filter->ops->close(s->filter, reset || s->failed != 0);
+    s->filter = NULL;
     if (reset) {
         struct linger now = {.l_onoff = 1, .l_linger = 0};
 
@@ -256,7 +251,10 @@ stream_close(struct stream *s, bool reset)
 void
 stream_shutdown(struct stream *s)
 {
-    (void)shutdown(s->fd, SHUT_WR);
+    if (s->filter != NULL)
+        s->filter->ops->shutdown(s->filter);
+    else
+        (void)shutdown(s->fd, SHUT_WR);
 }
 
 ssize_t
@@ -265,11 +263,12 @@ stream_read(struct stream *s, char *p, size_t n)
     ssize_t got;
 
     do
-        got = s->pipe ? read(s->fd, p, n) : recv(s->fd, p, n, 0);
+        got =
+            br_likely(s->kind == STREAM_SOCKET) ? recv(s->fd, p, n, 0) : stream_read_aside(s, p, n);
     while (got < 0 && errno == EINTR);
 
     if (got > 0) {
-        s->readable = (size_t)got == n || s->hangup;
+        s->readable = (size_t)got == n || s->read_out;
         return got;
     }
     s->readable = false;
@@ -376,15 +375,14 @@ stream_file(struct stream *s, int fd, off_t offset, uint64_t n)
     enqueue(s, piece);
 }
 
-/* Neighbours in memory as one vector; stops at a file. */
-static unsigned
-gather(const struct stream *s, struct iovec *iov, size_t *ret_total, bool *ret_more)
+unsigned
+stream_gather(const struct stream *s, struct iovec *iov, size_t *ret_total, bool *ret_more)
 {
     const struct stream_piece *piece = s->first;
     unsigned n = 0;
     size_t total = 0;
 
-    for (; piece != NULL && piece->kind != PIECE_FILE && n < IOV_BATCH; piece = piece->next) {
+    for (; piece != NULL && piece->kind != PIECE_FILE && n < STREAM_BATCH; piece = piece->next) {
         if (piece->n == 0)
             continue;
         iov[n++] = (struct iovec){.iov_base = (void *)piece->p, .iov_len = piece->n};
@@ -405,37 +403,9 @@ consume(struct stream *s, uint64_t n)
     }
     if (n > 0) {
         s->first->p += n;
+        s->first->offset += (off_t)n;
         s->first->n -= n;
     }
-}
-
-/*
- * writev(2) has no MSG_NOSIGNAL: block the signal, and take it away if this call has raised it
- * (it is this thread's, pipe(7)).  One that was pending before stays pending.
- */
-static ssize_t
-write_pipe(struct stream *s, bool *ret_short)
-{
-    struct timespec at_once = {0};
-    struct iovec iov[IOV_BATCH];
-    sigset_t sigpipe, old, pending;
-    size_t total;
-    bool follows;
-    unsigned n = gather(s, iov, &total, &follows);
-    ssize_t sent;
-
-    sigemptyset(&sigpipe);
-    sigaddset(&sigpipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &old);
-    sigpending(&pending);
-    sent = writev(s->fd, iov, (int)n);
-    if (sent < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0) {
-        sigtimedwait(&sigpipe, NULL, &at_once);
-        errno = EPIPE;
-    }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    *ret_short = sent >= 0 && (size_t)sent < total;
-    return sent;
 }
 
 /* The usual answer: one piece of memory. */
@@ -452,14 +422,14 @@ send_only_piece(struct stream *s, bool more, bool *ret_short)
 static ssize_t
 send_vector(struct stream *s, bool more, bool *ret_short)
 {
-    struct iovec iov[IOV_BATCH];
+    struct iovec iov[STREAM_BATCH];
     struct msghdr msg = {.msg_iov = iov};
     bool follows;
     size_t total;
     ssize_t sent;
     int flags;
 
-    msg.msg_iovlen = gather(s, iov, &total, &follows);
+    msg.msg_iovlen = stream_gather(s, iov, &total, &follows);
     flags = MSG_NOSIGNAL | (more || follows ? MSG_MORE : 0);
     sent = sendmsg(s->fd, &msg, flags);
     *ret_short = sent >= 0 && (size_t)sent < total;
@@ -469,12 +439,10 @@ send_vector(struct stream *s, bool more, bool *ret_short)
 static ssize_t
 send_file(struct stream *s)
 {
-    struct stream_piece *piece = s->first;
+    const struct stream_piece *piece = s->first;
     off_t offset = piece->offset;
     ssize_t sent = sendfile(s->fd, piece->fd, &offset, br_min(piece->n, SENDFILE_STEP));
 
-    if (sent > 0)
-        piece->offset = offset;
     if (sent == 0) { /* the file became shorter than it was when its length was announced */
         errno = ENODATA;
         return -1;
@@ -485,8 +453,8 @@ send_file(struct stream *s)
 static ssize_t
 send_first(struct stream *s, bool more, bool *ret_short)
 {
-    if (s->pipe)
-        return write_pipe(s, ret_short);
+    if (br_unlikely(s->kind != STREAM_SOCKET))
+        return stream_send_aside(s, ret_short);
     if (s->first->kind == PIECE_FILE)
         return send_file(s);
     if (br_likely(s->first == s->last))
@@ -512,7 +480,7 @@ stream_flush(struct stream *s, bool more)
 
     if (s->failed != 0)
         stream_drop(s);
-    if (s->queued != 0 && s->sent && !s->nodelay && !s->pipe)
+    if (s->queued != 0 && s->sent && !s->nodelay && s->kind != STREAM_PIPE)
         send_without_delay(s);
     while (s->queued != 0 && !is_short && total < SENDFILE_STEP) {
         ssize_t sent = send_first(s, more, &is_short);
@@ -537,6 +505,6 @@ stream_flush(struct stream *s, bool more)
     else if (total >= SENDFILE_STEP && !is_short)
         stream_again(s);
     else
-        ask_for_output(s);
+        stream_want_output(s);
     return total;
 }

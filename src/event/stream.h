@@ -20,11 +20,14 @@
 #include "event/loop.h"
 
 struct stream;
+struct stream_filter;
 struct stream_piece;
 
 /* Something changed: look at readable, hangup, failed and queued. */
 typedef void stream_fn(struct stream *s);
 typedef void stream_release_fn(void *arg, const char *p);
+
+enum stream_kind { STREAM_SOCKET, STREAM_PIPE, STREAM_FILTERED };
 
 struct stream {
     struct watch watch;
@@ -35,6 +38,7 @@ struct stream {
     struct stream_piece *last;
     size_t queued;    /* bytes of output that wait */
     uint32_t foreign; /* pieces among them that point to memory or files of others */
+    uint32_t wakes;   /* events after which a read may give something */
     int failed;       /* -errno of the first failure, sticky */
     bool watched;     /* in the loop */
     bool readable;    /* a read may give something */
@@ -42,13 +46,37 @@ struct stream {
     bool ended;       /* a read gave 0 */
     bool nodelay;     /* TCP_NODELAY is set, or not to be had */
     bool sent;        /* something was sent already */
-    bool pipe;        /* no socket */
+    bool read_out;    /* a read that did not fill its buffer does not mean that nothing is left */
+    uint8_t kind;     /* enum stream_kind */
+    struct stream_filter *filter; /* STREAM_FILTERED */
+};
+
+/*
+ * What stands between a stream and its socket, such as TLS.  Results are those of recv(2) and
+ * send(2), errors negative; -EAGAIN waits for the socket.
+ */
+struct stream_filter_ops {
+    ssize_t (*read)(struct stream_filter *f, char *p, size_t n);
+    /* After -EAGAIN it is called with the same bytes, perhaps more behind them. */
+    ssize_t (*write)(struct stream_filter *f, const char *p, size_t n);
+    /* No more output comes: tell the peer, and the socket. */
+    void (*shutdown)(struct stream_filter *f);
+    /* Free it; the socket is the stream's.  abrupt: the peer is told nothing. */
+    void (*close)(struct stream_filter *f, bool abrupt);
+};
+
+/* Embedded in the filter. */
+struct stream_filter {
+    const struct stream_filter_ops *ops;
+    bool wants_output; /* the last read failed because the socket took no output */
 };
 
 /* fd is non-blocking and is taken.  Not in the loop yet: read first, perhaps it is all there. */
 void stream_init(struct stream *s, struct loop *loop, int fd, stream_fn *fn);
 /* The same for one end of a pipe, or a terminal: read(2) and writev(2), never SIGPIPE; no files. */
 void stream_init_pipe(struct stream *s, struct loop *loop, int fd, stream_fn *fn);
+/* Everything goes through the filter, which is taken; right after stream_init. */
+void stream_set_filter(struct stream *s, struct stream_filter *filter);
 /* Into the loop, once.  0 or -errno. */
 int stream_watch(struct stream *s);
 /* Have fn called in the next turn, also when the kernel has nothing new. */

@@ -470,12 +470,21 @@ h1_server_init(struct h1_server *s, struct loop *loop, const struct http_ops *op
 void
 h1_conn_open(struct h1_server *s, int fd, const struct sockaddr *addr, socklen_t len, void *owner)
 {
+    h1_conn_open_filtered(s, fd, NULL, addr, len, owner);
+}
+
+void
+h1_conn_open_filtered(struct h1_server *s, int fd, struct stream_filter *filter,
+                      const struct sockaddr *addr, socklen_t len, void *owner)
+{
     static uint64_t last_id;
     struct h1_conn *c = calloc(1, sizeof(*c));
 
     if (c == NULL)
         abort();
     stream_init(&c->stream, s->loop, fd, on_stream);
+    if (filter != NULL)
+        stream_set_filter(&c->stream, filter);
     timer_init(&c->timer, on_timer);
     c->server = s;
     c->owner = owner;

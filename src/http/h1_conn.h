@@ -16,6 +16,7 @@
 #include "http/request.h"
 
 struct h1_conn;
+struct stream_filter;
 
 struct http_ops {
     /* Limits now in force for this owner; asked at the start of each request and of each wait. */
@@ -23,6 +24,9 @@ struct http_ops {
     /* A request begins: req->limits is set, nothing is read yet.  For counting users of a
      * generation; NULL: not wanted.  Each is followed by exactly one on_done. */
     void (*on_begin)(struct request *req);
+    /* The head of a request with a body is whole.  0: read the body; a status: it is not read, and
+     * on_refused is called with it (req->fault: yours).  May be NULL. */
+    unsigned (*on_head)(struct request *req);
     /* Head and body are whole.  Answer now or later; set req->handler and req->data. */
     void (*on_request)(struct request *req);
     /* It cannot be read, req->fault says why: answer with that status.  NULL: the default page. */
@@ -63,6 +67,9 @@ void h1_server_init(struct h1_server *s, struct loop *loop, const struct http_op
  */
 void h1_conn_open(struct h1_server *s, int fd, const struct sockaddr *addr, socklen_t len,
                   void *owner);
+/* The same through a filter, which is taken. */
+void h1_conn_open_filtered(struct h1_server *s, int fd, struct stream_filter *filter,
+                           const struct sockaddr *addr, socklen_t len, void *owner);
 
 /* Close what is idle; the others say "Connection: close" and go after their answer. */
 void h1_server_drain(struct h1_server *s);

@@ -61,7 +61,7 @@ take_head(struct h1_conn *c)
 
 /* Answer for the owner, then close.  fault lives as long as the request. */
 static void
-refuse_because(struct h1_conn *c, enum h1_result error, const char *fault)
+refuse_with(struct h1_conn *c, unsigned status, const char *fault)
 {
     struct request *req = c->req;
 
@@ -71,15 +71,15 @@ refuse_because(struct h1_conn *c, enum h1_result error, const char *fault)
     req->fault = fault;
     h1_move(c, H1_HANDLER);
     if (c->server->ops->on_refused != NULL)
-        c->server->ops->on_refused(req, h1_error_status(error));
+        c->server->ops->on_refused(req, status);
     else
-        response_error(req, h1_error_status(error));
+        response_error(req, status);
 }
 
 void
 h1_refuse(struct h1_conn *c, enum h1_result error)
 {
-    refuse_because(c, error, h1_error_text(error));
+    refuse_with(c, h1_error_status(error), h1_error_text(error));
 }
 
 /* The directory of bodies is full, gone, or not ours to write: say which and why. */
@@ -90,7 +90,8 @@ refuse_to_store(struct h1_conn *c, int rc)
     const char *why = arena_printf(&req->arena, "body could not be stored in \"%s\": %s",
                                    req->limits->body_temp_path, strerror(-rc));
 
-    refuse_because(c, H1_BODY_STORE, why != NULL ? why : h1_error_text(H1_BODY_STORE));
+    refuse_with(c, h1_error_status(H1_BODY_STORE),
+                why != NULL ? why : h1_error_text(H1_BODY_STORE));
 }
 
 static void
@@ -135,6 +136,18 @@ more_fields(struct h1_conn *c)
     return true;
 }
 
+/* Does the owner want the body at all? */
+static bool
+is_welcome(struct h1_conn *c)
+{
+    const struct http_ops *ops = c->server->ops;
+    unsigned status = ops->on_head != NULL ? ops->on_head(c->req) : 0;
+
+    if (status != 0)
+        refuse_with(c, status, c->req->fault);
+    return status == 0;
+}
+
 /* The head is judged: where will its body be? */
 static void
 plan_body(struct h1_conn *c, const struct h1_framing *framing)
@@ -173,10 +186,10 @@ head_is_whole(struct h1_conn *c)
     result = h1_head_judge(c->req, &framing);
     if (result != H1_OK)
         h1_refuse(c, result);
-    else if (framing.chunked || framing.length > 0)
-        plan_body(c, &framing);
-    else
+    else if (!framing.chunked && framing.length == 0)
         deliver(c);
+    else if (is_welcome(c))
+        plan_body(c, &framing);
 }
 
 bool

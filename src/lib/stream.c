@@ -52,7 +52,7 @@ finish_output(struct br_stream *stream)
     if (!stream->ending || stream->s.queued > 0 || stream->s.fd < 0)
         return;
     stream->ending = false;
-    if (stream->s.pipe)
+    if (stream->s.kind == STREAM_PIPE)
         stream_close(&stream->s, false);
     else
         stream_shutdown(&stream->s);

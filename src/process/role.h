@@ -57,7 +57,9 @@ struct settings {
     const char *control_group;
     const char *control_allow; /* lists of users and groups, see controller/access.h; or NULL */
     const char *control_read;
-    const char *control_tokens; /* path of the token file, or NULL */
+    const char *control_tokens; /* paths of files, or NULL */
+    const char *control_certificate;
+    const char *control_client_ca;
     const char *pid_path;
     const char *log_path; /* NULL: stderr */
     const char *modules_dir;

@@ -172,6 +172,27 @@ take_token_file(struct line *line, const char *value)
 }
 
 static enum ctl_exit
+take_cacert(struct line *line, const char *value)
+{
+    line->ctl.ca_path = value;
+    return CTL_OK;
+}
+
+static enum ctl_exit
+take_cert(struct line *line, const char *value)
+{
+    line->ctl.cert_path = value;
+    return CTL_OK;
+}
+
+static enum ctl_exit
+take_key(struct line *line, const char *value)
+{
+    line->ctl.key_path = value;
+    return CTL_OK;
+}
+
+static enum ctl_exit
 take_help(struct line *line, br_unused const char *value)
 {
     line->help = true;
@@ -190,6 +211,11 @@ static const struct flag flags[] = {
      "control socket; else that of the brood that runs, or " DEFAULT_CONTROL},
     {"--token-file", NULL, "FILE", NULL, false, take_token_file,
      "what a TCP control address asks for; else $BROOD_TOKEN_FILE"},
+    {"--cacert", NULL, "FILE", NULL, false, take_cacert,
+     "whom to trust at https://HOST:PORT; else $BROOD_CACERT, or as the system does"},
+    {"--cert", NULL, "FILE", NULL, false, take_cert,
+     "certificate to show there, with its key; else $BROOD_CERT"},
+    {"--key", NULL, "FILE", NULL, false, take_key, "its key, when not there; else $BROOD_KEY"},
     {"--json", NULL, NULL, NULL, false, take_json, "answer in JSON"},
     {"--dry-run", NULL, NULL, "put append delete apply rollback restart certificates /", false,
      take_dry_run, "say the steps, take none"},
@@ -348,6 +374,23 @@ run(struct line *line)
     return code == CTL_OK ? ctl_path(&line->ctl, line->n_words, line->words) : code;
 }
 
+/* What no flag has said. */
+static enum ctl_exit
+read_environment(struct line *line)
+{
+    struct ctl *ctl = &line->ctl;
+
+    if (ctl->ca_path == NULL)
+        ctl->ca_path = getenv("BROOD_CACERT");
+    if (ctl->cert_path == NULL && ctl->key_path == NULL)
+        ctl->key_path = getenv("BROOD_KEY");
+    if (ctl->cert_path == NULL)
+        ctl->cert_path = getenv("BROOD_CERT");
+    if (ctl->token == NULL && getenv("BROOD_TOKEN_FILE") != NULL)
+        return take_token_file(line, getenv("BROOD_TOKEN_FILE"));
+    return CTL_OK;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -356,8 +399,8 @@ main(int argc, char **argv)
 
     arena_init(&line.ctl.arena, 0);
     code = read_line(&line, argc, argv);
-    if (code == CTL_OK && line.ctl.token == NULL && getenv("BROOD_TOKEN_FILE") != NULL)
-        code = take_token_file(&line, getenv("BROOD_TOKEN_FILE"));
+    if (code == CTL_OK)
+        code = read_environment(&line);
     if (code == CTL_OK)
         code = run(&line);
     arena_done(&line.ctl.arena);

@@ -20,6 +20,9 @@ struct ctl {
     struct arena arena;  /* the whole run */
     const char *control; /* --control; NULL: look for one (broodctl_find.h) */
     const char *token;   /* for a TCP control address, or NULL */
+    const char *ca_path; /* PEM, for https://; NULL: whom the system trusts */
+    const char *cert_path;
+    const char *key_path; /* NULL: the key is with the certificate */
     const char *log_path;
     uint64_t lines; /* of the log */
     int watch_ms;   /* 0: once */

@@ -12,55 +12,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/fd.h"
-#include "event/listener.h"
 #include "programs/broodctl.h"
+#include "programs/control_line.h"
 
 #define ANSWER_BYTES_MAX (512u * 1024 * 1024)
-#define READ_BYTES       65536
-
-static int
-connect_to(const char *address, int timeout_ms, int *ret_fd, struct br_err *err)
-{
-    const struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000L};
-    br_cleanup(fd_closep) int fd = -1;
-    struct sockaddr_storage addr;
-    socklen_t len;
-    int rc = listener_parse(address, &addr, &len, err);
-
-    if (rc < 0)
-        return rc;
-    fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && timeout_ms > 0) {
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-    }
-    if (fd < 0 || connect(fd, (struct sockaddr *)&addr, len) < 0)
-        return br_fail(err, -errno, "cannot connect to \"%s\"", address);
-    *ret_fd = fd_take(&fd);
-    return 0;
-}
-
-/* All of it, or as much as the server cares to read. */
-static void
-send_all(int fd, struct slice data)
-{
-    while (data.n > 0) {
-        ssize_t n = send(fd, data.p, data.n, MSG_NOSIGNAL);
-
-        if (n < 0 && errno != EINTR)
-            return;
-        if (n > 0)
-            data = slice_make(data.p + n, data.n - (size_t)n);
-    }
-}
 
 static void
-send_request(int fd, const struct ctl *ctl, const struct ctl_request *r)
+send_request(struct ctl_line *line, const struct ctl *ctl, const struct ctl_request *r)
 {
     bool has_body = strcmp(r->method, "PUT") == 0 || strcmp(r->method, "POST") == 0;
     struct buf head;
@@ -75,30 +35,10 @@ send_request(int fd, const struct ctl *ctl, const struct ctl_request *r)
     if (has_body)
         buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", r->body.n);
     buf_puts(&head, "\r\n");
-    send_all(fd, buf_slice(&head));
+    line_send(line, buf_slice(&head));
     if (has_body)
-        send_all(fd, r->body);
+        line_send(line, r->body);
     buf_done(&head);
-}
-
-/* To the end of the stream. */
-static int
-receive(int fd, struct buf *b)
-{
-    for (;;) {
-        ssize_t n;
-        int rc = buf_reserve(b, READ_BYTES);
-
-        if (rc < 0)
-            return rc;
-        n = read(fd, b->p + b->n, READ_BYTES);
-        if (n == 0)
-            return 0;
-        if (n > 0)
-            b->n += (size_t)n;
-        else if (errno != EINTR)
-            return b->n > 0 ? 0 : -errno;
-    }
 }
 
 /* The field of that name, or SLICE_NONE. */
@@ -140,17 +80,20 @@ int
 http_exchange(const struct ctl *ctl, struct arena *a, const struct ctl_request *request,
               struct ctl_answer *ret, struct br_err *err)
 {
-    br_cleanup(fd_closep) int fd = -1;
     struct ctl_answer answer = {0};
+    struct ctl_line line;
     size_t offset;
     struct buf b;
-    int rc = connect_to(ctl->control, request->timeout_ms, &fd, err);
+    int rc = line_open(&line, ctl, request->timeout_ms, err);
 
-    if (rc < 0)
+    if (rc < 0) {
+        line_close(&line);
         return rc;
-    send_request(fd, ctl, request);
+    }
+    send_request(&line, ctl, request);
     buf_init(&b, ANSWER_BYTES_MAX);
-    rc = receive(fd, &b);
+    rc = line_receive(&line, &b, err);
+    line_close(&line);
     if (rc == 0)
         rc = take_apart(buf_slice(&b), &answer);
     if (rc < 0) {

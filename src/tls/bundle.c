@@ -3,9 +3,7 @@
  *
  *   PEM --pem.c--> X509 objects, key --here--> texts in an arena; objects and key are freed
  *
- * OpenSSL 3: X509_NAME_get_entry(3ssl), X509_get_ext_d2i(3ssl), ASN1_TIME_print(3ssl).  Every
- * string goes through ASN1_STRING_to_UTF8: a certificate may say it in any of six encodings, and
- * may lie about which.
+ * OpenSSL 3: X509_get_ext_d2i(3ssl), ASN1_TIME_print(3ssl).
  */
 #include "tls/bundle.h"
 
@@ -21,38 +19,16 @@
 
 #define FINGERPRINT_BYTES 32
 
-static struct slice
-text_of(struct arena *a, const ASN1_STRING *string)
-{
-    unsigned char *utf8 = NULL;
-    int n = ASN1_STRING_to_UTF8(&utf8, string);
-    struct slice text = SLICE_NONE;
-
-    if (n > 0)
-        text = arena_dup(a, slice_make((const char *)utf8, (size_t)n));
-    OPENSSL_free(utf8);
-    return text;
-}
-
-static struct slice
-name_part(struct arena *a, const X509_NAME *name, int nid)
-{
-    int at = X509_NAME_get_index_by_NID(name, nid, -1);
-    const X509_NAME_ENTRY *entry = at < 0 ? NULL : X509_NAME_get_entry(name, at);
-
-    return entry == NULL ? SLICE_NONE : text_of(a, X509_NAME_ENTRY_get_data(entry));
-}
-
 static struct bundle_name
 read_name(struct arena *a, const X509_NAME *name)
 {
     return (struct bundle_name){
-        .common_name = name_part(a, name, NID_commonName),
-        .country = name_part(a, name, NID_countryName),
-        .state_or_province = name_part(a, name, NID_stateOrProvinceName),
-        .locality = name_part(a, name, NID_localityName),
-        .organization = name_part(a, name, NID_organizationName),
-        .department = name_part(a, name, NID_organizationalUnitName),
+        .common_name = pem_name_part(a, name, NID_commonName),
+        .country = pem_name_part(a, name, NID_countryName),
+        .state_or_province = pem_name_part(a, name, NID_stateOrProvinceName),
+        .locality = pem_name_part(a, name, NID_localityName),
+        .organization = pem_name_part(a, name, NID_organizationName),
+        .department = pem_name_part(a, name, NID_organizationalUnitName),
     };
 }
 
@@ -76,7 +52,7 @@ add_alt_name(struct arena *a, const GENERAL_NAME *name, struct bundle_cert *c)
     struct slice text;
 
     if (name->type == GEN_DNS) {
-        text = text_of(a, name->d.dNSName);
+        text = pem_text(a, name->d.dNSName);
         if (text.n > 0)
             c->dns_names[c->n_dns_names++] = text;
     } else if (name->type == GEN_IPADD) {

@@ -186,3 +186,26 @@ pem_done(struct pem_bundle *b)
     EVP_PKEY_free(b->key);
     *b = (struct pem_bundle){.n = 0};
 }
+
+/* Of any of six encodings, and it may lie about which: ASN1_STRING_to_UTF8 looks. */
+struct slice
+pem_text(struct arena *a, const ASN1_STRING *string)
+{
+    unsigned char *utf8 = NULL;
+    int n = ASN1_STRING_to_UTF8(&utf8, string);
+    struct slice text = SLICE_NONE;
+
+    if (n > 0)
+        text = arena_dup(a, slice_make((const char *)utf8, (size_t)n));
+    OPENSSL_free(utf8);
+    return text;
+}
+
+struct slice
+pem_name_part(struct arena *a, const X509_NAME *name, int nid)
+{
+    int at = X509_NAME_get_index_by_NID(name, nid, -1);
+    const X509_NAME_ENTRY *entry = at < 0 ? NULL : X509_NAME_get_entry(name, at);
+
+    return entry == NULL ? SLICE_NONE : pem_text(a, X509_NAME_ENTRY_get_data(entry));
+}

@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -32,5 +33,10 @@ int pem_read_bundle(struct slice text, struct pem_bundle *ret, struct br_err *er
 int pem_read_certificates(struct slice text, struct pem_bundle *ret, struct br_err *err);
 
 void pem_done(struct pem_bundle *b);
+
+/* A string of a certificate as UTF-8, and the first part of a name that has this NID; SLICE_NONE:
+ * there is none, or it is not what it says. */
+struct slice pem_text(struct arena *a, const ASN1_STRING *string);
+struct slice pem_name_part(struct arena *a, const X509_NAME *name, int nid);
 
 #endif

@@ -1,13 +1,20 @@
-"""Who may use the control API: modes, users and groups of a Unix socket, tokens of a TCP one."""
+"""Who may use the control API: modes, users and groups of a Unix socket, tokens and certificates of a TCP one."""
 
 import http.client
+import json
 import os
 import pwd
+import socket
+import ssl
 import subprocess
+import time
+import warnings
+from types import SimpleNamespace
 
 import pytest
 
 from brood import BINARY, DEADLINE, Answer, free_port, wait_until
+from certs import Authority
 from ctl import CTL
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
@@ -153,9 +160,11 @@ def tokens(tmp_path):
 
 class Tcp:
     def __init__(self, make_brood, tokens, *options):
+        self.start(make_brood, "--control-token-file", str(tokens), *options)
+
+    def start(self, make_brood, *options):
         self.port = free_port()
-        self.brood = make_brood("--control", f"127.0.0.1:{self.port}", "--control-token-file", str(tokens), *options,
-                                start=False)
+        self.brood = make_brood("--control", f"127.0.0.1:{self.port}", *options, start=False)
         self.brood.process = subprocess.Popen(self.brood.command(), stdin=subprocess.DEVNULL, cwd=self.brood.dir)
         wait_until(lambda: "controller started" in self.brood.log(), what="start")
 
@@ -267,3 +276,200 @@ def test_broodctl_shows_the_token(make_brood, tokens, tmp_path):
     empty = tmp_path / "empty"
     empty.write_text("# none\n")
     assert "there is no token in" in broodctl("get", *where, "--token-file", empty).stderr
+
+
+# --- TLS ---
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def pems(authority, tmp_path_factory):
+    """Paths: what the server shows, whom it trusts, and what clients show."""
+    place = tmp_path_factory.mktemp("pems")
+
+    def save(name, *texts):
+        path = place / f"{name}.pem"
+        path.write_text("".join(texts))
+        path.chmod(0o600)
+        return path
+
+    def bundle(name, issuer=authority, **how):
+        b = issuer.issue(name, f"/CN={name}", f"DNS:{name}", **how)
+        return save(name, b.pem)
+
+    server = authority.issue("server", "/CN=server", "DNS:localhost,IP:127.0.0.1")
+    stranger = Authority(tmp_path_factory.mktemp("other-ca"))
+    return SimpleNamespace(
+        server=save("server", server.pem), ca=save("ca", authority.cert.read_text()),
+        admin=bundle("admin"), monitor=bundle("monitor"), old=bundle("old", days=-1),
+        wrong=bundle("wrong", stranger), other_ca=save("other-ca", stranger.cert.read_text()), save=save)
+
+
+def tls_context(pems, show=None, ca=None):
+    context = ssl.create_default_context(cafile=str(ca or pems.ca))
+    if show is not None:
+        context.load_cert_chain(str(show))
+    return context
+
+
+class Tls(Tcp):
+    def __init__(self, make_brood, pems, *options, client_ca=True):
+        self.pems = pems
+        ca = ("--control-client-ca", str(pems.ca)) if client_ca else ()
+        self.start(make_brood, "--control-certificate", str(pems.server), *ca, *options)
+
+    def ask(self, method, path, authorization=None, body=None, show=None):
+        c = http.client.HTTPSConnection("localhost", self.port, timeout=DEADLINE, context=tls_context(self.pems, show))
+        try:
+            c.request(method, path, body, {"Authorization": authorization} if authorization else {})
+            return Answer(c.getresponse())
+        finally:
+            c.close()
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), DEADLINE)
+
+
+@pytest.fixture
+def guarded(make_brood, pems):
+    return Tls(make_brood, pems)
+
+
+def test_a_client_certificate_opens_everything(guarded, pems):
+    assert guarded.ask("PUT", "/config", None, '{"routes": []}', show=pems.admin).json == {"success": "Reconfiguration done."}
+    assert guarded.ask("GET", "/config/routes", show=pems.monitor).json == []
+    done = subprocess.run(["curl", "-sS", "--cacert", pems.ca, "--cert", pems.admin,
+                           f"https://127.0.0.1:{guarded.port}/config/routes"], capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize("shown, why", [
+    (None, "peer did not return a certificate"),
+    ("wrong", "the peer's certificate is refused: "),
+    ("old", "the peer's certificate is refused: certificate has expired"),
+])
+def test_who_shows_no_certificate_that_counts_gets_nowhere(guarded, pems, shown, why):
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        guarded.ask("GET", "/config", show=shown and getattr(pems, shown))
+    wait_until(lambda: f"TLS with 127.0.0.1 failed: {why}" in guarded.brood.log(), what="a line in the log")
+    assert guarded.ask("GET", "/config", show=pems.admin).status == 200
+
+
+def test_old_versions_of_tls_are_refused(guarded, pems):
+    context = tls_context(pems, pems.admin)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with guarded.connect() as s, pytest.raises((ssl.SSLError, ConnectionError)):
+        context.wrap_socket(s, server_hostname="localhost")
+    context = tls_context(pems, pems.admin)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with guarded.connect() as s, context.wrap_socket(s, server_hostname="localhost") as t:
+        t.sendall(b"GET /config HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert t.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize("request_head", [
+    b"GET /config HTTP/1.1\r\nHost: x\r\n\r\n", b"DELETE /config HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"PUT /config HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n{",
+])
+def test_http_in_clear_is_told_so(guarded, request_head):
+    with guarded.connect() as s:
+        s.sendall(request_head)
+        text = s.makefile("rb").read()
+    assert text.startswith(b"HTTP/1.1 400 ")
+    assert b"speaks TLS" in text
+
+
+def test_a_slow_handshake_is_cut_and_hinders_nobody(guarded, pems):
+    began = time.monotonic()
+    with guarded.connect() as silent, guarded.connect() as slow:
+        slow.sendall(b"\x16\x03\x01")
+        assert guarded.ask("GET", "/config", show=pems.admin).status == 200
+        assert silent.recv(1) == b"" and slow.recv(1) == b""
+    assert 9 < time.monotonic() - began < DEADLINE
+    assert "TLS with 127.0.0.1 failed: no handshake came in time" in guarded.brood.log()
+
+
+def test_large_bodies_and_answers_come_whole(guarded, pems):
+    answer = guarded.ask("PUT", "/config", None, " " * (63 << 20), show=pems.admin)
+    assert (answer.status, answer.json["error"]) == (400, "Invalid JSON.")
+    with guarded.connect() as s, tls_context(pems, pems.admin).wrap_socket(s, server_hostname="localhost") as t:
+        t.sendall(b"PUT /config HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % ((64 << 20) + 1))
+        assert t.recv(12) == b"HTTP/1.1 413"
+    text = json.dumps({"routes": [{"action": {"return": 200}, "match": {"uri": [f"/{i}" + "x" * 900 for i in range(3000)]}}]})
+    assert guarded.ask("PUT", "/config", None, text, show=pems.admin).status == 200
+    assert guarded.ask("GET", "/config", show=pems.admin).json["routes"] == json.loads(text)["routes"]
+
+
+def test_a_body_of_a_stranger_is_not_read(make_brood, tokens):
+    tcp = Tcp(make_brood, tokens)
+    with socket.create_connection(("127.0.0.1", tcp.port), DEADLINE) as s:
+        s.sendall(b"PUT /config HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n")
+        assert s.recv(12) == b"HTTP/1.1 401"
+
+
+def test_names_of_certificates_have_roles(make_brood, pems):
+    tls = Tls(make_brood, pems, "--control-allow", "admin", "--control-read", "monitor")
+    other = tls.ask("GET", "/status", show=pems.server)
+    assert (other.status, "in no list" in other.text) == (403, True)
+    assert tls.ask("GET", "/config", show=pems.admin).status == 200
+    assert tls.ask("GET", "/status", show=pems.monitor).status == 200
+    assert tls.ask("GET", "/config", show=pems.monitor).status == 403
+
+
+def test_tokens_over_tls(make_brood, pems, tokens):
+    tls = Tls(make_brood, pems, "--control-token-file", str(tokens), client_ca=False)
+    assert tls.ask("GET", "/config").status == 401
+    assert tls.ask("GET", "/config", f"Bearer {FULL}").status == 200
+    assert tls.ask("GET", "/config", f"Bearer {READ}").status == 403
+    both = Tls(make_brood, pems, "--control-token-file", str(tokens))
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        both.ask("GET", "/config", f"Bearer {FULL}")
+    assert both.ask("GET", "/config", show=pems.admin).status == 401
+    assert both.ask("GET", "/config", f"Bearer {FULL}", show=pems.admin).status == 200
+
+
+def test_files_that_will_not_do_for_tls(tmp_path, pems):
+    no_key = pems.save("no-key", pems.ca.read_text())
+    garbage = pems.save("garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    readable = pems.save("readable", pems.server.read_text())
+    readable.chmod(0o644)
+
+    def said(certificate, ca=pems.ca):
+        return refusal("--control", "127.0.0.1:8443", "--statedir", tmp_path / "s",
+                       "--control-certificate", certificate, "--control-client-ca", ca)
+
+    assert f'certificate file "{no_key}": there is no private key in it' in said(no_key)
+    assert f'certificate file "{garbage}": certificate 1 cannot be decoded' in said(garbage)
+    assert f'certificate file "{readable}" has mode 0644' in said(readable)
+    assert f'cannot open certificate file "{tmp_path}/none"' in said(tmp_path / "none")
+    assert f'client CA file "{garbage}": certificate 1' in said(pems.server, garbage)
+    assert f'client CA file "{pems.server}": a block "' in said(pems.server, pems.server)
+    assert "needs --control-certificate" in refusal("--control", "127.0.0.1:8443", "--control-client-ca", pems.ca)
+    assert "it needs --control-token-file, or" in refusal("--control", "127.0.0.1:8443", "--control-certificate", pems.server)
+    assert "--control-certificate is for TCP" in refusal("--control", f"unix:{tmp_path}/c", "--control-certificate", pems.server)
+
+
+def test_broodctl_speaks_tls(guarded, pems):
+    where = ("--control", f"https://localhost:{guarded.port}")
+    trust = ("--cacert", pems.ca)
+    assert broodctl("get", *where, *trust, "--cert", pems.admin).stdout.startswith("{")
+    assert broodctl("get", *where, env={"BROOD_CACERT": str(pems.ca), "BROOD_CERT": str(pems.admin)}).returncode == 0
+    assert broodctl("get", "--control", f"https://127.0.0.1:{guarded.port}", *trust, "--cert", pems.admin).returncode == 0
+
+    def complaint(*words):
+        done = broodctl("get", *words)
+        assert done.returncode == 3, done
+        return done.stderr
+
+    assert "the peer's certificate is refused" in complaint(*where, "--cacert", pems.other_ca, "--cert", pems.admin)
+    assert "certificate required" in complaint(*where, *trust)
+    assert "cannot read" in complaint(*where, "--cacert", "/nowhere")
+    assert "--key needs --cert" in complaint(*where, *trust, "--key", pems.admin)
+    assert "https://HOST:PORT" in complaint("--control", "https://localhost", *trust)

@@ -16,16 +16,21 @@
 
 #include "base/fd.h"
 #include "base/slice.h"
+#include "controller/access_files.h"
 
 static const struct settings tcp = {.control = "127.0.0.1:8443"};
 
 static int
 read_text(struct access_rules *rules, const char *text, struct br_err *err)
 {
-    br_cleanup(fd_closep) int fd = fd_memfd_sealed("tokens", text, strlen(text));
+    struct access_files files = ACCESS_FILES_NONE;
+    int rc;
 
+    files.fd[ACCESS_TOKENS] = fd_memfd_sealed("tokens", text, strlen(text));
     *err = BR_ERR_NONE;
-    return access_init(rules, &tcp, fd, err);
+    rc = access_init(rules, &tcp, &files, err);
+    access_files_close(&files);
+    return rc;
 }
 
 static void
@@ -55,7 +60,7 @@ a_token_gives_the_role_of_its_line(void **state)
     (void)state;
     assert_int_equal(
         read_text(&rules, "# roles\nfull aaaaaaaaaaaaaaaa\n\nread   bbbbbbbbbbbbbbbbbb", &err), 0);
-    assert_true(rules.by_tokens);
+    assert_true(rules.by_network);
     for (size_t i = 0; i < array_len(rows); i++)
         assert_int_equal(access_of_token(&rules, slice_cstr(rows[i].field)), rows[i].access);
     assert_int_equal(access_of_token(&rules, SLICE_NONE), ACCESS_NONE);
@@ -94,7 +99,7 @@ of_ourselves(const struct settings *settings)
     enum access access;
     int ends[2];
 
-    assert_int_equal(access_init(&rules, settings, -1, NULL), 0);
+    assert_int_equal(access_init(&rules, settings, &ACCESS_FILES_NONE, NULL), 0);
     rules.main_uid = (uid_t)-2; /* else root and main's user are let in by that */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     access = access_of_peer(&rules, ends[0], &who);
