@@ -38,10 +38,13 @@ def pytest_generate_tests(metafunc):
     if "pair" not in metafunc.fixturenames:
         return
     only = metafunc.definition.get_closest_marker("pairs")
+    languages = metafunc.definition.get_closest_marker("languages")
     chosen = []
     for pair in PAIRS:
         wrapper, library, language = pair
         if only and (wrapper, library) not in only.args:
+            continue
+        if languages and language.name not in languages.args:
             continue
         marks = []
         if language.without:
@@ -70,3 +73,4 @@ def pair(request):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "pairs(*pairs): only these (wrapper, library)")
+    config.addinivalue_line("markers", "languages(*names): only these")

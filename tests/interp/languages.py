@@ -34,4 +34,7 @@ PERL = Language("perl", "perl", "probe.pl", "-w", "ProbeModule.pm",
                 "package ProbeModule; sub version { '{version}' } 1;\n", {"PERL5LIB": str(GUESTS / "perl")},
                 "" if shutil.which("perl") else "perl is not installed")
 
-LANGUAGES = [PERL]
+PYTHON = Language("python", os.environ.get("BROOD_TEST_PYTHON", "/usr/bin/python3"), "probe.py", "-Xfaulthandler", "probe_module.py",
+                  "def version(): return '{version}'\n", {"PYTHONPATH": str(GUESTS / "python")})
+
+LANGUAGES = [PERL, PYTHON]

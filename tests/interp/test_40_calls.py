@@ -1,5 +1,6 @@
 """One call: what a service gets, and what its caller gets back."""
 
+import fcntl
 import hashlib
 import os
 import pty
@@ -260,6 +261,38 @@ def test_further_descriptors_are_the_callers(pair):
     with os.fdopen(readable, "rb") as f:
         assert f.read() == b"hello"
     assert pair.call("fd", "57").stdout == b"closed\n"
+
+
+@pytest.mark.pairs(("ours", "ours"))
+def test_further_descriptors_keep_their_places(pair):
+    """None is overwritten by another that takes its place, whatever numbers they arrive under."""
+    pair.who()
+    pipes = [os.pipe() for _ in range(12)]
+    numbers = range(5, 5 + len(pipes))
+
+    def place():
+        writable = [fcntl.fcntl(w, fcntl.F_DUPFD, 60) for _, w in pipes]
+        for number, w in zip(numbers, writable):
+            os.dup2(w, number)
+            os.close(w)
+
+    for number, (readable, _) in zip(numbers, pipes):
+        done = pair.call("writefd", str(number), f"for {number}", preexec_fn=place, close_fds=False)
+        assert done.returncode == 0, done.stderr
+        assert os.read(readable, 100) == f"for {number}".encode()
+    for end in (end for p in pipes for end in p):
+        os.close(end)
+
+
+@pytest.mark.pairs(("ours", "ours"))
+def test_what_the_first_caller_ignored_is_not_for_others(pair):
+    def nohup():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+
+    assert pair.call("ignored", "HUP", preexec_fn=nohup).stdout == b"yes\n"
+    assert pair.call("ignored", "HUP").stdout == b"no\n"
+    assert pair.call("die", str(int(signal.SIGUSR1))).returncode == -signal.SIGUSR1
 
 
 def test_a_pipeline_ends_with_its_caller(pair):

@@ -47,7 +47,7 @@ def test_help_is_one_line():
 
 
 def test_doubled_separators_are_nothing(pair):
-    done = subprocess.run([str(OURS), "-U,,perl,", str(pair.script), "args", "x"], env=pair.env, cwd=pair.dir,
+    done = subprocess.run([str(OURS), f"-U,,{pair.language.interpreter},", str(pair.script), "args", "x"], env=pair.env, cwd=pair.dir,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
     assert done.stdout == b"78\n", done.stderr
 

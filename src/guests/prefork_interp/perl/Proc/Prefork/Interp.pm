@@ -19,6 +19,7 @@ our @EXPORT = qw(prefork_initialisation_complete prefork_autoreload_also_check);
 my $variable = delete $ENV{PREFORK_INTERP};
 my $script = $0;
 my @also_check;
+my @ignored_at_start = defined $variable ? grep { ($SIG{$_} // '') eq 'IGNORE' } keys %SIG : ();
 my $quick;
 
 sub import {
@@ -288,6 +289,7 @@ sub cut {
 # 0, 1, 2 are opened anew, so that buffering follows from what they are now; the script's layers stay.
 sub take_descriptors {
     my ($fds, $attributes) = @_;
+    make_room($fds, $attributes);
     my @modes = ('<&=', '>&=', '>&=');
     my @handles = (*STDIN{IO}, *STDOUT{IO}, *STDERR{IO});
     for my $i (0 .. 2) {
@@ -300,7 +302,20 @@ sub take_descriptors {
     }
     for (@$attributes) {
         /^fd=(\d+):(\d+)$/ or next;
-        POSIX::dup2($fds->[$1], $2) if $fds->[$1] != $2;
+        POSIX::dup2($fds->[$1], $2);
+    }
+}
+
+# All received ones above every place, or one would be overwritten by another's coming.
+sub make_room {
+    my ($fds, $attributes) = @_;
+    my $above = 3;
+    for (@$attributes) { $above = $1 + 1 if /^fd=\d+:(\d+)$/ && $1 >= $above }
+    for (@$fds) {
+        next if $_ >= $above;
+        open my $h, '<&=', $_ or next;
+        $_ = fcntl $h, 1030, $above;    # F_DUPFD_CLOEXEC
+        close $h;
     }
 }
 
@@ -313,19 +328,21 @@ sub take_environment {
 
 sub take_attributes {
     my ($fds, $attributes) = @_;
-    my %ignored;
-    my %keep = map { /^fd=\d+:(\d+)$/ ? ($1 => 1) : () } @$attributes;
+    my (%ignored, $blocked);
     for (@$attributes) {
         if (/^umask=([0-7]+)$/) { umask oct $1 }
         elsif (/^cwd=(\d+)$/) { chdir "/proc/self/fd/$fds->[$1]" }
         elsif (/^sigign=([0-9a-f]+)$/) { %ignored = map { $_ => 1 } signals($1) }
-        elsif (/^sigblk=([0-9a-f]+)$/) { POSIX::sigprocmask(POSIX::SIG_BLOCK(), POSIX::SigSet->new(signal_numbers($1))) }
+        elsif (/^sigblk=([0-9a-f]+)$/) { $blocked = $1 }
     }
-    for (qw(INT PIPE CHLD), keys %ignored) {
+    if (@$attributes) {    # an original wrapper says nothing of its caller
+        POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::SigSet->new($blocked ? signal_numbers($blocked) : ()));
+    }
+    for (qw(INT PIPE CHLD), (@$attributes ? @ignored_at_start : ()), keys %ignored) {
         if ($ignored{$_}) { $SIG{$_} = 'IGNORE' }
         elsif (defined $SIG{$_}) { $SIG{$_} = 'DEFAULT' }
     }
-    for (@$fds) { POSIX::close($_) if $_ > 2 && !$keep{$_} }
+    for (@$fds) { POSIX::close($_) }
 }
 
 sub signal_numbers {
