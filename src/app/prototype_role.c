@@ -4,6 +4,7 @@
  *   main:   prefork: nest, bell        introduce: NEST_OPEN to each router
  *   child:  outside work -> root, mounts -> limits -> user -> directory -> environment -> streams
  *           -> rights -> module -> exec
+ *                     `-> front_role: a program is supervised instead
  *
  * The order matters: files are opened and the module runs with the rights of the application,
  * never with main's.  The module is read before the root changes, and asked which of the machine's
@@ -22,6 +23,7 @@
 #include "abi/module.h"
 #include "abi/module_load.h"
 #include "app/app.h"
+#include "app/front_role.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "ipc/spawn.h"
@@ -37,9 +39,12 @@
 int
 prototype_prefork(struct task *task br_unused, struct process *process, struct br_err *err)
 {
-    int fd = nest_make();
+    int fd;
     int rc;
 
+    if (front_is(process->card))
+        return 0; /* no requests, no nest */
+    fd = nest_make();
     if (fd < 0)
         return br_fail(err, fd, "cannot make a nest");
     rc = process_keep(process, "nest", fd);
@@ -57,7 +62,7 @@ prototype_introduce(struct task *task br_unused, struct process *process, struct
         .launch = process->launch, .instance = process->instance, .size = nest_size()};
     int fds[2];
 
-    if (channel_peer(peer)->role != ROLE_ROUTER)
+    if (channel_peer(peer)->role != ROLE_ROUTER || front_is(process->card))
         return;
     fds[0] = fcntl(process_kept(process, "nest"), F_DUPFD_CLOEXEC, 3);
     fds[1] = fcntl(process_kept(process, "bell"), F_DUPFD_CLOEXEC, 3);
@@ -165,22 +170,26 @@ mounts_language(const struct launch *card)
     return false;
 }
 
-/* Ours and always needed: the guests, and the devices that every program counts on. */
+/* Always needed: the devices that every program counts on, and where there is a language our
+ * guests. */
 #define OWN_DEPS "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
-#define N_OWN    6
+#define N_OWN    5
 
-/* What is mounted in a new root: that, and what the language says. */
+/* What is mounted in a new root: that, and what the language says; module NULL: there is none. */
 static int
 isolate(const struct br_module *module, const struct module_setup *setup, struct br_err *err)
 {
     static struct module_deps deps;
-    const char *list[N_OWN + MODULE_DEPS_MAX + 1] = {setup->modules_dir, OWN_DEPS};
+    const char *list[N_OWN + 1 + MODULE_DEPS_MAX + 1] = {OWN_DEPS};
+    unsigned n = N_OWN;
     int rc = 0;
 
-    if (module->deps != NULL && mounts_language(setup->card))
+    if (module != NULL)
+        list[n++] = setup->modules_dir;
+    if (module != NULL && module->deps != NULL && mounts_language(setup->card))
         rc = module->deps(setup, &deps, err);
     for (unsigned i = 0; i < deps.n; i++)
-        list[N_OWN + i] = deps.path[i];
+        list[n++] = deps.path[i];
     return rc < 0 ? rc : isolation_inside(setup->card, list, err);
 }
 
@@ -229,15 +238,15 @@ prototype_setup(struct task *task, struct process *process, struct br_err *err)
     const struct launch *card = process->card;
     struct module_setup setup = {
         .get = card_get, .next = card_next, .card = card, .modules_dir = modules_dir};
-    const struct br_module *module;
+    const struct br_module *module = NULL;
     struct creds room, *creds;
     int rc = 0;
 
-    if (realpath(task->settings->modules_dir, modules_dir) == NULL)
+    if (!front_is(card) && realpath(task->settings->modules_dir, modules_dir) == NULL)
         return br_fail(err, -errno, "cannot enter \"%s\"", task->settings->modules_dir);
     if (task->role->outside_work)
         rc = spawn_wait_go(task, err);
-    if (rc == 0)
+    if (rc == 0 && !front_is(card))
         rc = module_load(modules_dir, launch_get(card, "module", ""), &module, err);
     if (rc == 0)
         rc = find_user(task, card, &room, &creds, err);
@@ -250,5 +259,7 @@ prototype_setup(struct task *task, struct process *process, struct br_err *err)
     if (rc < 0)
         return rc;
     app_streams(card, log_fd());
+    if (front_is(card))
+        return front_setup(task, process, err);
     return run_module(task, process, module, setup, err);
 }

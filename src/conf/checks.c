@@ -291,6 +291,19 @@ check_target(struct check *c, const struct json *value, const struct pass *to)
     return 0;
 }
 
+/* Of a listener it is looked at with its protocol: check_listener. */
+static int
+refuse_program(struct check *c, const struct json *value, struct slice name)
+{
+    const struct check_frame *listener = c->at->up;
+
+    if (!check_is_program(map_get(&c->apps, name)))
+        return 0;
+    if (listener->up != NULL && slice_eq(listener->up->name, SLICE("listeners")))
+        return 0;
+    return check_refuse(c, value, "The application %s takes no requests.", check_quote(c, name));
+}
+
 static int
 check_destination(struct check *c, const struct json *value, const struct pass *to)
 {
@@ -302,7 +315,9 @@ check_destination(struct check *c, const struct json *value, const struct pass *
     case PASS_APPLICATION:
         if (map_get(&c->apps, to->name) == NULL)
             return refuse_application(c, value, to->name);
-        return to->target.p != NULL ? check_target(c, value, to) : 0;
+        if (to->target.p != NULL)
+            return check_target(c, value, to);
+        return refuse_program(c, value, to->name);
     case PASS_ROUTES:
         if (!c->route_array)
             return check_refuse(c, value,
@@ -381,6 +396,12 @@ check_type(struct check *c, const struct json *type)
     if (option_language_is_absent(c->language))
         return check_refuse(c, type, "The type %s is known, but this build has no module for it.",
                             check_quote(c, type->text));
+    if (module_is_built_in(c->language)) {
+        if (version.n > 0)
+            return check_refuse(c, type, "The type \"" SLICE_FMT "\" has no versions.",
+                                SLICE_ARG(c->language));
+        return 0;
+    }
     if (c->modules != NULL && module_find(c->modules, c->language, version) == NULL)
         return check_refuse(c, type, "No language module was found for type %s.",
                             check_quote(c, type->text));

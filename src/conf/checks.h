@@ -47,17 +47,24 @@ const char *check_subject(struct check *c);
 /* A name as it may stand in a sentence: not longer than a line. */
 const char *check_quote(struct check *c, struct slice name);
 
+/* Is this application one of a type of the server's own: a program, not HTTP? */
+bool check_is_program(const struct json *app);
+
+#define CHECK_READY_FD_MAX 255 /* the highest descriptor that `ready` may name */
+
 /* The functions of options.def. */
 int begin_application(struct check *c, const struct json *value);
 int check_absolute(struct check *c, const struct json *value);
 int check_access_log(struct check *c, const struct json *value);
 int check_affinity(struct check *c, const struct json *value);
 int check_application(struct check *c, const struct json *value);
+int check_calendar(struct check *c, const struct json *value);
 int check_capabilities(struct check *c, const struct json *value);
 int check_cgroup(struct check *c, const struct json *value);
 int check_directory(struct check *c, const struct json *value);
 int check_hostname(struct check *c, const struct json *value);
 int check_isolation(struct check *c, const struct json *value);
+int check_listener(struct check *c, const struct json *value);
 int check_log_path(struct check *c, const struct json *value);
 int check_mime_types(struct check *c, const struct json *value);
 int check_not_empty(struct check *c, const struct json *value);
@@ -67,7 +74,9 @@ int check_patterns(struct check *c, const struct json *value);
 int check_patterns_decoded(struct check *c, const struct json *value);
 int check_prefix(struct check *c, const struct json *value);
 int check_processes(struct check *c, const struct json *value);
+int check_program(struct check *c, const struct json *value);
 int check_protocol(struct check *c, const struct json *value);
+int check_ready(struct check *c, const struct json *value);
 int check_rootfs(struct check *c, const struct json *value);
 int check_share(struct check *c, const struct json *value);
 int check_stack_size(struct check *c, const struct json *value);

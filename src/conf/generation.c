@@ -31,6 +31,8 @@ struct filler {
 
 static const struct json no_members = {.type = JSON_OBJECT};
 
+static bool resolve(const struct generation *g, struct slice pass, struct destination *ret_to);
+
 struct generation *
 generation_new(uint32_t number, size_t cap)
 {
@@ -115,7 +117,7 @@ make_pass(struct filler *f, struct slice text)
     bool found = true;
 
     if (pass.text->literal)
-        found = generation_resolve(f->g, template_literal(pass.text), &pass.to);
+        found = resolve(f->g, template_literal(pass.text), &pass.to);
     assert(found);
     (void)found;
     return pass;
@@ -311,7 +313,8 @@ fill_app(struct filler *f, const struct json *object, struct app_conf *app)
     app->json = compact_text(f->a, object);
     module_type_split(json_get(object, SLICE("type"))->text, &f->language, &version);
     app->language = arena_cstr(f->a, f->language);
-    if (f->modules != NULL)
+    app->is_program = module_is_built_in(f->language);
+    if (f->modules != NULL && !app->is_program)
         app->module = copy_module(f->a, module_find(f->modules, f->language, version));
     fill_members(f, row("applications/*"), object, app);
     fill_targets(f, member_or_none(object, "targets"), app);
@@ -397,7 +400,21 @@ fill_listeners(struct filler *f, const struct json *object)
 
         listener->address = arena_cstr(f->a, member->name);
         fill_members(f, row("listeners/*"), member, listener);
+        listener->tcp = strcmp(listener->protocol, "tcp") == 0;
         map_add(&g->listener_by_address, member->name, listener);
+    }
+}
+
+/* The listeners that this application accepts from, in the order of the text. */
+static void
+fill_listen(struct filler *f, struct app_conf *app)
+{
+    const struct generation *g = f->g;
+
+    app->listen.p = arena_array(f->a, const char *, g->n_listeners + 1);
+    for (size_t i = 0; i < g->n_listeners; i++) {
+        if (g->listeners[i].tcp && g->listeners[i].pass.to.app == app)
+            app->listen.p[app->listen.n++] = g->listeners[i].address;
     }
 }
 
@@ -428,6 +445,8 @@ generation_fill(struct generation *g, const struct json *tree, const struct conf
     fill_apps(&f, member_or_none(tree, "applications"));
     fill_routes(&f, member_or_none(tree, "routes"));
     fill_listeners(&f, member_or_none(tree, "listeners"));
+    for (size_t i = 0; i < g->n_apps; i++)
+        fill_listen(&f, &g->apps[i]);
     fill_members(&f, row(""), tree, g);
     if (g->http.mime == NULL)
         g->http.mime = value_mime(f.a, NULL);
@@ -464,8 +483,8 @@ find_destination(const struct generation *g, const struct pass *pass, struct des
     return to->route != NULL;
 }
 
-bool
-generation_resolve(const struct generation *g, struct slice pass, struct destination *ret_to)
+static bool
+resolve(const struct generation *g, struct slice pass, struct destination *ret_to)
 {
     char room[PASS_TEXT_MAX];
     struct destination to = {.app = NULL};
@@ -474,6 +493,24 @@ generation_resolve(const struct generation *g, struct slice pass, struct destina
     if (pass_parse(pass, room, &parsed, NULL) < 0 || !find_destination(g, &parsed, &to))
         return false;
     *ret_to = to;
+    return true;
+}
+
+bool
+generation_resolve(const struct generation *g, struct slice pass, struct destination *ret_to)
+{
+    return resolve(g, pass, ret_to) && (ret_to->app == NULL || !ret_to->app->is_program);
+}
+
+bool
+app_conf_same(const struct app_conf *a, const struct app_conf *b)
+{
+    if (!slice_eq(a->json, b->json) || a->listen.n != b->listen.n)
+        return false;
+    for (size_t i = 0; i < a->listen.n; i++) {
+        if (strcmp(a->listen.p[i], b->listen.p[i]) != 0)
+            return false;
+    }
     return true;
 }
 

@@ -75,6 +75,8 @@ struct route_conf {
 
 struct listener_conf {
     const char *address; /* as written: the key */
+    const char *protocol;
+    bool tcp; /* its connections are the application's, no router's */
     struct pass_conf pass;
     int32_t backlog; /* -1: the system's limit */
 };
@@ -129,10 +131,30 @@ struct python_target {
     bool factory;
 };
 
+/* Of the types `command` and `inetd`. */
+struct program_conf {
+    const char *executable; /* NULL: of another type */
+    struct strings arguments;
+    const char *stop_signal; /* "TERM" */
+    int64_t stop_grace_ms;
+    const char *restart; /* "always" */
+    const char *ready;   /* "start", "notify", "fd:3" */
+    int64_t ready_timeout_ms;
+    const char *replace;  /* "stop-first" */
+    int64_t every_ms;     /* 0: not by an interval */
+    const char *calendar; /* NULL: not by the calendar */
+    bool overlap;
+    int32_t connections_max;
+    int32_t connections_per_source; /* 0: no limit */
+    int64_t total_timeout_ms;       /* 0: none */
+    bool client_stderr;
+};
+
 struct app_conf {
     struct slice name;
     const char *type;                 /* as written */
-    const char *language;             /* "python" */
+    const char *language;             /* "python", "inetd" */
+    bool is_program;                  /* no language module, and no HTTP */
     const struct conf_module *module; /* NULL when validated without modules */
     struct processes_conf processes;
     int64_t timeout_ms; /* limits.timeout, 0: none */
@@ -154,7 +176,9 @@ struct app_conf {
         const char *home;
         struct strings path;
     } python;
-    struct slice json; /* canonical: the application's compact text, for equality */
+    struct program_conf program;
+    struct strings listen; /* addresses of the listeners whose connections it gets itself */
+    struct slice json;     /* canonical: the application's compact text, for equality */
 };
 
 struct http_conf {
@@ -245,12 +269,14 @@ void generation_unref(struct generation *g);
 void generation_move(struct generation *g, enum generation_state state);
 
 /*
- * generation_resolve - where does this computed `pass` lead?  No allocation.
- * false: nowhere (404).
+ * generation_resolve - where does this computed `pass` of a request lead?  No allocation.
+ * false: nowhere (404), or to an application that takes no requests.
  */
 bool generation_resolve(const struct generation *g, struct slice pass, struct destination *ret_to);
 
 const struct app_conf *generation_app(const struct generation *g, struct slice name);
+/* Is it the same application: its own text, and the listeners that it accepts from? */
+bool app_conf_same(const struct app_conf *a, const struct app_conf *b);
 const struct listener_conf *generation_listener(const struct generation *g, struct slice address);
 
 #endif

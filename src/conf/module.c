@@ -67,6 +67,12 @@ module_type_split(struct slice type, struct slice *ret_language, struct slice *r
     return true;
 }
 
+bool
+module_is_built_in(struct slice language)
+{
+    return slice_eq(language, SLICE("command")) || slice_eq(language, SLICE("inetd"));
+}
+
 static bool
 version_fits(struct slice version, struct slice wanted)
 {

@@ -31,6 +31,9 @@ int module_list_parse(struct arena *a, struct slice text, struct conf_modules *r
  */
 bool module_type_split(struct slice type, struct slice *ret_language, struct slice *ret_version);
 
+/* Is it a type of the server's own, for which no module is looked for: `command`, `inetd`? */
+bool module_is_built_in(struct slice language);
+
 /*
  * module_find - of the modules of that language whose version begins with the wanted one, at a
  * boundary between digits and other characters ("3.1" fits 3.1.4, not 3.11), the highest.

@@ -1,8 +1,9 @@
 /*
  * plan.c - the difference of two generations, as steps.
  *
- * Listeners are the same when their address is, applications when their name and their compact
- * JSON text are, the access log when its path is.
+ * Listeners are the same when their address is, applications when their name, their
+ * compact JSON text and the listeners that they accept from themselves are, the access log when its
+ * path is.
  */
 #include "conf/plan.h"
 
@@ -39,7 +40,7 @@ old_app(const struct planner *p, const struct app_conf *app)
 static bool
 must_start(const struct planner *p, const struct app_conf *app, const struct app_conf *was)
 {
-    return was == NULL || !slice_eq(app->json, was->json) ||
+    return was == NULL || !app_conf_same(app, was) ||
            (p->restart.p != NULL && slice_eq(app->name, p->restart));
 }
 

@@ -6,6 +6,9 @@
  */
 #include "controller/api_status.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "base/log.h"
 #include "conf/generation.h"
 #include "controller/api.h"
@@ -124,6 +127,93 @@ add_application(struct api_call *call, struct json *applications, const struct a
     add_int(call, requests, SLICE("total"), sum.total);
 }
 
+static const char *
+run_state_name(uint32_t state)
+{
+    static const char *const names[] = {[RUN_STARTING] = "starting",
+                                        [RUN_RUNNING] = "running",
+                                        [RUN_STOPPING] = "stopping",
+                                        [RUN_WAITING] = "waiting",
+                                        [RUN_ENDED] = "ended"};
+
+    return state < array_len(names) ? names[state] : "unknown";
+}
+
+/* {"code": 1}, {"signal": "KILL"}, or null: none has ended yet. */
+static void
+add_exit(struct api_call *call, struct json *object, int32_t status)
+{
+    struct json *value;
+    const char *name;
+
+    if (status < 0) {
+        json_add(object, SLICE("last_exit"), json_new(&call->arena, JSON_NULL));
+        return;
+    }
+    value = add_object(call, object, SLICE("last_exit"));
+    name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
+    if (name != NULL)
+        json_add(value, SLICE("signal"), api_text(call, name));
+    else
+        add_int(call, value, SLICE("code"), (uint64_t)WEXITSTATUS(status));
+}
+
+static void
+add_program(struct api_call *call, struct json *array, const struct status_program *p)
+{
+    struct json *object = json_push(array, json_new(&call->arena, JSON_OBJECT));
+
+    add_int(call, object, SLICE("pid"), (uint64_t)br_max(p->pid, 0));
+    json_add(object, SLICE("state"), api_text(call, run_state_name(p->state)));
+    add_int(call, object, SLICE("age_ms"), p->age_ms);
+    add_int(call, object, SLICE("restarts"), p->restarts);
+    add_exit(call, object, p->last_status);
+}
+
+/* Beside what all have: what only its type has. */
+static void
+add_sums(struct api_call *call, struct json *object, const struct app_conf *app,
+         const struct status_front *sums, uint64_t running)
+{
+    struct json *part;
+
+    if (strcmp(app->language, "inetd") == 0) {
+        part = add_object(call, object, SLICE("connections"));
+        add_int(call, part, SLICE("accepted"), sums->accepted);
+        add_int(call, part, SLICE("active"), running);
+        add_int(call, part, SLICE("refused"), sums->refused);
+    } else if (app->program.every_ms > 0 || app->program.calendar != NULL) {
+        part = add_object(call, object, SLICE("runs"));
+        add_int(call, part, SLICE("total"), sums->started);
+        add_int(call, part, SLICE("skipped"), sums->skipped);
+        add_int(call, part, SLICE("next"), (uint64_t)br_max(sums->next, (int64_t)0));
+        add_exit(call, part, sums->last_status);
+    }
+}
+
+static void
+add_program_application(struct api_call *call, struct json *applications,
+                        const struct app_conf *app, const struct numbers *n, uint32_t launch)
+{
+    struct json *object = add_object(call, applications, app->name);
+    struct json *processes = add_object(call, object, SLICE("processes"));
+    struct json *programs = json_add(object, SLICE("programs"), json_new(&call->arena, JSON_ARRAY));
+    struct status_front sums = {.last_status = -1};
+    uint64_t in_state[RUN_ENDED + 1] = {0};
+    uint32_t count = 0;
+    const struct status_program *p = numbers_programs(n, launch, &sums, &count);
+
+    for (uint32_t i = 0; p != NULL && i < count; i++) {
+        if (p[i].state <= RUN_ENDED)
+            in_state[p[i].state]++;
+        add_program(call, programs, &p[i]);
+    }
+    add_int(call, processes, SLICE("running"), in_state[RUN_RUNNING] + in_state[RUN_STOPPING]);
+    add_int(call, processes, SLICE("starting"), in_state[RUN_STARTING] + in_state[RUN_WAITING]);
+    add_int(call, processes, SLICE("idle"), 0);
+    add_sums(call, object, app, &sums, in_state[RUN_RUNNING] + in_state[RUN_STOPPING]);
+}
+
 static struct json *
 status_object(struct api_call *call, const struct numbers *n, const struct status_router *sum)
 {
@@ -138,7 +228,8 @@ status_object(struct api_call *call, const struct numbers *n, const struct statu
     add_connections(call, status, sum);
     applications = add_object(call, status, SLICE("applications"));
     for (size_t i = 0; g != NULL && i < g->n_apps; i++)
-        add_application(call, applications, &g->apps[i], n, live->launches[i]);
+        (g->apps[i].is_program ? add_program_application : add_application)(
+            call, applications, &g->apps[i], n, live->launches[i]);
     return status;
 }
 

@@ -318,7 +318,8 @@ retire_replaced(struct apply *a)
         const struct plan_step *step = &a->plan.steps[i];
 
         if (step->verb == PLAN_APP_STOP)
-            retire_later(&a->retire, deployment_launch(&a->live, step->app->name), number, serving);
+            retire_later(&a->retire, deployment_launch(&a->live, step->app->name), number,
+                         step->app->is_program ? 0 : serving);
     }
     generation_move(a->live.generation, GENERATION_RETIRING);
 }
@@ -382,6 +383,7 @@ begin_commit(struct apply *a)
     INJECT(controller, running_told);
     if (a->live.generation != NULL)
         retire_replaced(a);
+    launches_tell_live(&a->next, a->task);
     generation_move(a->next.generation, GENERATION_LIVE);
     a->for_routers = true;
     routers_commit(&a->routers);

@@ -102,7 +102,7 @@ ask_start(struct ask *ask)
 {
     const struct app_conf *app = ask->step->app;
     const struct msg_launch question = {.launch = ask->launch};
-    int card = launch_card(app, ask->launch, ask->task->settings);
+    int card = launch_card(app, ask->launch, ask->step->was != NULL, ask->task->settings);
     int rc = card;
 
     if (card >= 0)

@@ -16,6 +16,7 @@
 #include "conf/generation.h"
 #include "conf/json_write.h"
 #include "controller/card_isolation.h"
+#include "controller/parent.h"
 #include "process/launch.h"
 
 /* More than a request body may hold: escapes and launches come on top. */
@@ -194,8 +195,53 @@ put_python(struct buf *b, const struct app_conf *app)
     }
 }
 
+bool
+launch_alone(const struct app_conf *app)
+{
+    return app->program.replace != NULL && strcmp(app->program.replace, "stop-first") == 0;
+}
+
+/* What a program, or who runs it, must know. */
+static void
+put_program(struct buf *b, const struct app_conf *app, bool replaces)
+{
+    const struct program_conf *p = &app->program;
+
+    put_text(b, "program", app->language);
+    put_all(b, "listen", &app->listen);
+    put_text(b, "executable", p->executable);
+    put_all(b, "argument", &p->arguments);
+    put_text(b, "stop_signal", p->stop_signal);
+    launch_put_int(b, "stop_grace_ms", p->stop_grace_ms);
+    put_text(b, "restart", p->restart);
+    put_text(b, "ready", p->ready);
+    launch_put_int(b, "ready_timeout_ms", p->ready_timeout_ms);
+    launch_put_int(b, "wait", replaces && launch_alone(app));
+    launch_put_int(b, "every_ms", p->every_ms);
+    put_text(b, "calendar", p->calendar);
+    launch_put_int(b, "overlap", p->overlap);
+    launch_put_int(b, "connections_max", p->connections_max);
+    launch_put_int(b, "connections_per_source", p->connections_per_source);
+    launch_put_int(b, "total_timeout_ms", p->total_timeout_ms);
+    launch_put_int(b, "client_stderr", p->client_stderr);
+}
+
+void
+launches_tell_live(const struct deployment *d, struct task *task)
+{
+    const struct generation *g = d->generation;
+
+    for (size_t i = 0; i < g->n_apps; i++) {
+        const struct msg_live live = {.launch = d->launches[i], .alone = launch_alone(&g->apps[i])};
+
+        if (g->apps[i].is_program)
+            parent_tell(task, MSG_PROCESS_LIVE, &live, NULL, 0);
+    }
+}
+
 int
-launch_card(const struct app_conf *app, uint32_t launch, const struct settings *settings)
+launch_card(const struct app_conf *app, uint32_t launch, bool replaces,
+            const struct settings *settings)
 {
     struct buf b;
     int fd;
@@ -204,7 +250,10 @@ launch_card(const struct app_conf *app, uint32_t launch, const struct settings *
     launch_begin(&b);
     launch_put(&b, "name", app->name);
     put_text(&b, "type", app->type);
-    launch_put(&b, "module", file_name(app->module->path));
+    if (app->is_program)
+        put_program(&b, app, replaces);
+    else
+        launch_put(&b, "module", file_name(app->module->path));
     launch_put_int(&b, "launch", launch);
     put_user(&b, app, settings);
     put_text(&b, "working_directory", app->working_directory);
@@ -218,7 +267,8 @@ launch_card(const struct app_conf *app, uint32_t launch, const struct settings *
     launch_put_int(&b, "requests", app->requests);
     launch_put_int(&b, "threads", app->threads);
     launch_put_int(&b, "thread_stack_size", app->thread_stack_size);
-    put_python(&b, app);
+    if (!app->is_program)
+        put_python(&b, app);
     card_isolation(&b, &app->isolation, settings);
     rc = launch_end(&b, &fd);
     return rc < 0 ? rc : fd;

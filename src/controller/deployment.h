@@ -42,7 +42,18 @@ int deployment_seal(const struct deployment *d);
 /* The configuration alone, as it is kept on disk, sealed.  fd or -errno. */
 int deployment_seal_conf(const struct deployment *d);
 
-/* The launch card of one application, sealed.  fd or -errno. */
-int launch_card(const struct app_conf *app, uint32_t launch, const struct settings *settings);
+/*
+ * launch_card - the launch card of one application, sealed.
+ *
+ *   replaces   another launch of it runs until this one is live
+ *
+ * fd or -errno.
+ */
+int launch_card(const struct app_conf *app, uint32_t launch, bool replaces,
+                const struct settings *settings);
+/* Tell main that the programs of this deployment may begin; those that did go on. */
+void launches_tell_live(const struct deployment *d, struct task *task);
+/* Must the launch that it replaces be gone before this application begins? */
+bool launch_alone(const struct app_conf *app);
 
 #endif

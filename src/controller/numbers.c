@@ -189,22 +189,48 @@ numbers_app(const struct numbers *n, uint32_t launch)
     return sum;
 }
 
-const struct status_worker *
-numbers_workers(const struct numbers *n, uint32_t launch, uint32_t *ret_count)
+/* What the newest instance of that launch said, NULL: nothing. */
+static const struct report *
+newest_report(const struct numbers *n, uint32_t launch)
 {
     const struct report *r, *newest = NULL;
-    const struct status_prototype *s;
 
     list_foreach (r, &n->reports, link) {
         if (r->role == ROLE_PROTOTYPE && r->launch == launch && r->text != NULL &&
-            r->size >= sizeof(*s) && (newest == NULL || r->instance > newest->instance))
+            r->size >= sizeof(struct status_prototype) &&
+            (newest == NULL || r->instance > newest->instance))
             newest = r;
     }
-    if (newest == NULL)
+    return newest;
+}
+
+const struct status_worker *
+numbers_workers(const struct numbers *n, uint32_t launch, uint32_t *ret_count)
+{
+    const struct report *r = newest_report(n, launch);
+    const struct status_prototype *s;
+
+    if (r == NULL)
         return NULL;
-    s = (const void *)newest->text;
+    s = (const void *)r->text;
     *ret_count = s->n_workers;
-    return rows(newest->text, newest->size, sizeof(*s), sizeof(struct status_worker), s->n_workers);
+    return rows(r->text, r->size, sizeof(*s), sizeof(struct status_worker), s->n_workers);
+}
+
+const struct status_program *
+numbers_programs(const struct numbers *n, uint32_t launch, struct status_front *ret_sums,
+                 uint32_t *ret_count)
+{
+    const struct report *r = newest_report(n, launch);
+    const struct status_prototype *s;
+
+    if (r == NULL || r->size < sizeof(*s) + sizeof(*ret_sums))
+        return NULL;
+    s = (const void *)r->text;
+    *ret_count = s->n_workers;
+    memcpy(ret_sums, s + 1, sizeof(*ret_sums));
+    return rows(r->text, r->size, sizeof(*s) + sizeof(*ret_sums), sizeof(struct status_program),
+                s->n_workers);
 }
 
 const struct status_process *

@@ -24,6 +24,9 @@ struct status_app numbers_app(const struct numbers *n, uint32_t launch);
 /* The workers of that launch's newest prototype, and how many; NULL: it did not answer. */
 const struct status_worker *numbers_workers(const struct numbers *n, uint32_t launch,
                                             uint32_t *ret_count);
+/* The same of an application that is a program, with its sums. */
+const struct status_program *numbers_programs(const struct numbers *n, uint32_t launch,
+                                              struct status_front *ret_sums, uint32_t *ret_count);
 
 /* Rows of main's own answer (not asked by numbers_ask); NULL when the text is no such thing. */
 const struct status_process *numbers_processes(const char *text, size_t size, uint32_t *ret_count);

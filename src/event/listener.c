@@ -111,7 +111,9 @@ listener_start(struct listener *l, struct loop *loop, int fd, int batch, listene
     *l = (struct listener){
         .loop = loop, .fd = fd, .batch = batch, .on_accept = on_accept, .on_short = on_short};
     timer_init(&l->retry, on_retry);
-    rc = resume(l);
+    rc = fd_set_nonblock(fd, true); /* a program that had it may have liked it otherwise */
+    if (rc == 0)
+        rc = resume(l);
     if (rc < 0)
         l->loop = NULL;
     return rc;

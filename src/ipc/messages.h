@@ -42,6 +42,11 @@ struct msg_launch {
     uint32_t launch;
 };
 
+struct msg_live {
+    uint32_t launch;
+    uint32_t alone; /* 1: not while an older launch of the same application runs */
+};
+
 struct msg_drain {
     uint32_t grace_ms;
 };

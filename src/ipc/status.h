@@ -3,6 +3,8 @@
  *
  *   router:     struct status_router, then n_apps times struct status_app
  *   prototype:  struct status_prototype, then n_workers times struct status_worker
+ *               of a program: struct status_prototype, struct status_front, then n_workers times
+ *               struct status_program
  *   main:       struct status_main, then n_processes times struct status_process
  */
 #ifndef IPC_STATUS_H
@@ -47,6 +49,34 @@ struct status_worker {
     uint64_t shared_bytes;  /* Shared_Clean + Shared_Dirty */
     uint64_t age_ms;
     uint64_t start_us; /* from fork to READY */
+};
+
+/* Sums of an application that is a program. */
+struct status_front {
+    uint64_t accepted;   /* inetd: connections that got a program */
+    uint64_t refused;    /* over per_source, or the program could not be started */
+    uint64_t started;    /* programs, ever */
+    uint64_t skipped;    /* periodic: runs left out because the one before went on */
+    int64_t next;        /* periodic: seconds since 1970 of the next run, 0: none */
+    int32_t last_status; /* periodic, inetd: of the program that ended last, as waitpid(2); -1: none
+                            did */
+    uint32_t unused;
+};
+
+enum status_run_state {
+    RUN_STARTING, /* executed, not ready yet */
+    RUN_RUNNING,
+    RUN_STOPPING,
+    RUN_WAITING, /* dead, starts again in a while */
+    RUN_ENDED,   /* dead, stays so */
+};
+
+struct status_program {
+    int32_t pid;    /* 0: none now */
+    uint32_t state; /* enum status_run_state */
+    uint32_t restarts;
+    int32_t last_status; /* of the life before, as waitpid(2); -1: there was none */
+    uint64_t age_ms;
 };
 
 struct status_main {

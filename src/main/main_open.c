@@ -219,6 +219,17 @@ give(struct main *m, const struct msg_open *order, int *ret_fd, struct br_err *e
     return copy(o->fd, o->name, ret_fd, err);
 }
 
+int
+main_open_listener(struct main *m, const char *address)
+{
+    const struct opened *o = find(m, OPEN_LISTENER, address);
+    int fd = o != NULL ? fcntl(o->fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+    if (o == NULL)
+        return -ENOENT;
+    return fd < 0 ? -errno : fd;
+}
+
 /* What only an earlier controller wanted. */
 static void
 sweep(struct main *m, pid_t controller)

@@ -15,6 +15,9 @@ void main_on_set_aside(struct task *task, struct channel *ch, struct message *ms
 void main_on_keep(struct task *task, struct channel *ch, struct message *msg);
 void main_on_remove(struct task *task, struct channel *ch, struct message *msg);
 
+/* A copy of a listening socket that the controller has asked for; -errno. */
+int main_open_listener(struct main *m, const char *address);
+
 /* Close all; unlink what is ours in the file system. */
 void main_open_done(struct main *m);
 

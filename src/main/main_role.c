@@ -171,6 +171,7 @@ on_status_ask(struct task *task, struct channel *ch, struct message *msg)
 
 const struct msg_handler main_messages[] = {
     {MSG_PROCESS_START, main_on_process_start},
+    {MSG_PROCESS_LIVE, main_on_process_live},
     {MSG_PROCESS_STOP, main_on_process_stop},
     {MSG_PROCESS_CREATED, main_on_created},
     {MSG_PROCESS_READY, main_on_ready},

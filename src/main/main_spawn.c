@@ -28,6 +28,7 @@
 #include "main/main_after.h"
 #include "main/main_cohort.h"
 #include "main/main_lines.h"
+#include "main/main_open.h"
 #include "main/main_quit.h"
 #include "process/isolation.h"
 
@@ -43,6 +44,41 @@ main_of_process(struct process *p)
 }
 
 /* --- what is said of a start --- */
+
+/* A launch of the same application that came before this one is still there. */
+static bool
+older_runs(struct main *m, const struct process *p)
+{
+    const char *name = launch_get(p->card, "name", "");
+    const struct process *q;
+
+    list_foreach (q, &m->children.all, link) {
+        if (q->role == p->role && q->launch < p->launch && q->card != NULL &&
+            strcmp(launch_get(q->card, "name", ""), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+tell_live(struct main *m, struct process *p)
+{
+    const struct msg_live live = {.launch = p->launch, .alone = p->alone};
+
+    if (p->live && p->life.state == PROC_READY && !(p->alone && older_runs(m, p)))
+        main_tell(m, p, MSG_PROCESS_LIVE, &live, NULL, 0);
+}
+
+/* A launch is gone: perhaps another one waited for that. */
+static void
+tell_those_who_wait(struct main *m)
+{
+    struct process *p;
+
+    list_foreach (p, &m->children.all, link)
+        if (p->alone)
+            tell_live(m, p);
+}
 
 static struct channel *
 controller_line(struct main *m)
@@ -111,10 +147,31 @@ keep_wakes(struct main *m, struct process *p)
     return rc;
 }
 
+/* The listening sockets that an application accepts from itself: "listen0", "listen1", … */
+static int
+keep_listeners(struct main *m, struct process *p)
+{
+    const char *address;
+    unsigned pos = 0, n = 0;
+    char name[24];
+    int rc = 0;
+
+    while (rc == 0 && p->card != NULL && (address = launch_next(p->card, "listen", &pos)) != NULL) {
+        int fd = main_open_listener(m, address);
+
+        snprintf(name, sizeof(name), "listen%u", n++);
+        rc = fd < 0 ? fd : process_keep(p, name, fd);
+    }
+    return rc;
+}
+
 static int
 keep_all(struct main *m, struct process *p, struct br_err *err)
 {
     int rc = keep_wakes(m, p);
+
+    if (rc == 0)
+        rc = keep_listeners(m, p);
 
     if (rc == 0 && p->card_fd >= 0)
         rc = keep_copy(p, "card", p->card_fd);
@@ -184,10 +241,13 @@ start(struct main *m, struct process *p)
     if (rc < 0) {
         err.rc = rc;
         start_failed(m, p, &err);
-    } else if (p->cohort != 0 && main_cohort_settle(m, p, &err) < 0) {
+        return;
+    }
+    if (p->cohort != 0 && main_cohort_settle(m, p, &err) < 0) {
         report_failure(m, p, err.rc, err.text);
         main_kill(m, p);
     }
+    process_unkeep_some(p, "listen"); /* else an address that is closed would still listen */
 }
 
 static struct process *
@@ -363,6 +423,8 @@ died(struct task *task, struct process *p, int status)
         main_forget(m, p);
         if (m->phase > MAIN_DELAYING)
             main_quit_step(m);
+        else
+            tell_those_who_wait(m);
         return;
     }
     if (p->role->respawn == RESPAWN_NEVER && (m->modules_fd < 0 || !p->was_ready))
@@ -414,6 +476,7 @@ main_on_ready(struct task *task, struct channel *ch, br_unused struct message *m
     INJECT(main, started);
     about = main_about(p, 0);
     controller = roster_find(&m->children, ROLE_CONTROLLER, 0);
+    tell_live(m, p);
     if (p->asked != 0)
         answer(m, p, MSG_PROCESS_READY, &about);
     else if (p->launch != 0 && controller != NULL)
@@ -528,4 +591,21 @@ main_on_process_stop(struct task *task, br_unused struct channel *ch, struct mes
         answer(m, p, MSG_PROCESS_FAILED, &failed);
     }
     main_retire(m, p);
+    tell_those_who_wait(m);
+}
+
+void
+main_on_process_live(struct task *task, br_unused struct channel *ch, struct message *msg)
+{
+    const struct msg_live *order = msg->payload;
+    struct main *m = main_of(task);
+    const struct br_role *role = card_role(m);
+    struct process *p =
+        role != NULL ? roster_find_launch(&m->children, role->id, order->launch) : NULL;
+
+    if (p == NULL || order->launch == 0 || p->live)
+        return;
+    p->live = true;
+    p->alone = order->alone != 0;
+    tell_live(m, p);
 }

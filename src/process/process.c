@@ -43,6 +43,20 @@ process_kept(const struct process *p, const char *name)
 }
 
 void
+process_unkeep_some(struct process *p, const char *prefix)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < p->n_keep; i++) {
+        if (strncmp(p->keep[i].name, prefix, strlen(prefix)) == 0)
+            fd_close(&p->keep[i].fd);
+        else
+            p->keep[n++] = p->keep[i];
+    }
+    p->n_keep = n;
+}
+
+void
 process_unkeep(struct process *p)
 {
     for (unsigned i = 0; i < p->n_keep; i++)

@@ -11,7 +11,7 @@
 #include "process/restart.h"
 #include "process/role.h"
 
-#define KEEP_MAX 40
+#define KEEP_MAX 64
 
 /* A descriptor that survives into the child: all others are closed there. */
 struct kept {
@@ -50,6 +50,8 @@ struct process {
     int64_t ready_us;   /* when READY was heard, 0: not yet; noted for workers */
     bool no_respawn;    /* stopped on purpose */
     bool failed;        /* this start said why it failed */
+    bool live;          /* what it was launched for is live: each instance is told */
+    bool alone;         /* … once no older launch of its application is left */
     bool was_ready;     /* some start of it came to READY */
     uint32_t asked;     /* serial of the question that its start will answer, or 0 */
     struct timer timer; /* the parent's: next start, or end of patience */
@@ -63,6 +65,8 @@ int process_keep(struct process *p, const char *name, int fd);
 int process_kept(const struct process *p, const char *name);
 /* Close all that was kept, before the next start fills it again. */
 void process_unkeep(struct process *p);
+/* Close those whose name begins so: only the child needs them. */
+void process_unkeep_some(struct process *p, const char *prefix);
 /* "router 0", "\"blog\" prototype", for logs; the text lives in the struct. */
 const char *process_name(struct process *p);
 

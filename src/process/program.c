@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -303,4 +304,39 @@ program_start(const struct program *p, pid_t *ret_pid, int *ret_pidfd, enum prog
     *ret_pid = (pid_t)pid;
     *ret_pidfd = fd_take(&pidfd);
     return 0;
+}
+
+static int
+may_execute(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EACCES;
+    return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+int
+program_check(const struct program *p, struct br_err *err)
+{
+    struct birth b = {.p = p, .cgroup_fd = -1};
+    enum program_step step;
+    int told = -ENOENT;
+    int rc = check_options(p, err);
+
+    if (rc == 0)
+        rc = find_candidates(&b);
+    if (rc == 0) {
+        char **path = b.paths;
+
+        for (rc = -ENOENT; rc < 0 && *path != NULL; path++) {
+            rc = may_execute(*path);
+            told = rc == -EACCES ? rc : told;
+        }
+        rc = rc < 0 ? told : 0;
+    }
+    birth_done(&b);
+    return rc < 0 ? tell(p, PROGRAM_EXEC, rc, &step, err) : 0;
 }

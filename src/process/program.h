@@ -73,16 +73,18 @@ enum program_flags {
     PROGRAM_MOUNT_PROC = 1 << 8,      /* needs new mount and pid namespaces */
 };
 
+#define PROGRAM_PID_BYTES  11 /* "4194304" and the NUL, as wide as any int */
 #define PROGRAM_FDS_MAX    256
 #define PROGRAM_GROUPS_MAX 65536
 
 /* All pointers are the caller's and only read.  One of zeroes with file and argv is enough. */
 struct program {
-    const char *file;             /* with a slash: the path; without: looked for in PATH of env */
-    const char *const *argv;      /* NULL-terminated */
-    const char *const *env;       /* NULL: ours */
-    const char *cwd;              /* NULL: ours; entered with the new user's rights */
-    const char *hostname;         /* NULL, or for a new uts namespace */
+    const char *file;        /* with a slash: the path; without: looked for in PATH of env */
+    const char *const *argv; /* NULL-terminated */
+    const char *const *env;  /* NULL: ours */
+    char *own_pid;           /* NULL, or PROGRAM_PID_BYTES in a text of env: filled with its pid */
+    const char *cwd;         /* NULL: ours; entered with the new user's rights */
+    const char *hostname;    /* NULL, or for a new uts namespace */
     const struct program_fd *fds; /* all other descriptors are closed in the program */
     unsigned n_fds;
     unsigned flags;
@@ -112,5 +114,11 @@ struct program {
  */
 int program_start(const struct program *p, pid_t *ret_pid, int *ret_pidfd,
                   enum program_step *ret_step, struct br_err *err);
+
+/*
+ * program_check - is there such a file, and may we execute it: what can be known without doing it.
+ * 0, or -errno as program_start would say at PROGRAM_EXEC.
+ */
+int program_check(const struct program *p, struct br_err *err);
 
 #endif

@@ -201,6 +201,20 @@ reset_signals(struct program_child *c)
           CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGSET_BYTES));
 }
 
+/* In our own pid namespace, in the parent's memory. */
+static void
+write_pid(char *to)
+{
+    char digits[PROGRAM_PID_BYTES];
+    unsigned n = 0;
+
+    for (long pid = syscall(SYS_getpid); n == 0 || pid > 0; pid /= 10)
+        digits[n++] = (char)('0' + pid % 10);
+    for (unsigned i = 0; i < n; i++)
+        to[i] = digits[n - 1 - i];
+    to[n] = '\0';
+}
+
 /* As execvp(3) searches: EACCES is told when nothing better was found. */
 static br_noreturn void
 execute(struct program_child *c)
@@ -234,5 +248,7 @@ program_child(void *arg)
     if (c->p->cwd != NULL)
         check(c, PROGRAM_CHDIR, CALL1(SYS_chdir, c->p->cwd));
     reset_signals(c);
+    if (c->p->own_pid != NULL)
+        write_pid(c->p->own_pid);
     execute(c);
 }

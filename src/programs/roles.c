@@ -8,6 +8,7 @@
  */
 #include "programs/roles.h"
 
+#include "app/front_role.h"
 #include "app/prototype_role.h"
 #include "app/worker_role.h"
 #include "controller/controller_role.h"
@@ -65,7 +66,10 @@ static const struct br_role router_role = {
     .on_peer_gone = router_on_peer_gone,
 };
 
-/* Its setup becomes the user's interpreter; the rows of what runs there are app/runtime's. */
+/*
+ * Its setup becomes the user's interpreter; the rows of what runs there are app/runtime's.  Where the
+ * application is a program it stays what it is, and supervises that.
+ */
 static const struct br_role prototype_role = {
     .id = ROLE_PROTOTYPE,
     .name = "prototype",
@@ -78,6 +82,9 @@ static const struct br_role prototype_role = {
     .prefork = prototype_prefork,
     .introduce = prototype_introduce,
     .setup = prototype_setup,
+    .start = front_start,
+    .on_message = front_messages,
+    .on_peer_gone = front_on_peer_gone,
 };
 
 /* On the first start, when all others are ready; its setup is all it does. */

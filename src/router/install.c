@@ -249,7 +249,7 @@ ask_for_missing(struct install *install)
     for (size_t i = 0; i < g->n_listeners; i++) {
         const struct listener_conf *l = &g->listeners[i];
 
-        if (listeners_find(router, l->address) == NULL)
+        if (!l->tcp && listeners_find(router, l->address) == NULL)
             ask_main(install, OPEN_LISTENER, l->address, l->backlog);
     }
     if (g->access_log == NULL)
@@ -327,7 +327,8 @@ install_prepare(struct router *router, struct channel *ch, struct message *m)
 
 /* --- commit --- */
 
-/* The bindings of the new generation find their sockets; what has none any more retires. */
+/* The bindings of the new generation find their sockets; what has none any more, or is not ours but
+ * an application's now, retires. */
 static void
 rebind(struct router *router, struct installed *in)
 {
@@ -335,12 +336,16 @@ rebind(struct router *router, struct installed *in)
     struct router_listener *l, *tmp;
 
     list_foreach_safe (l, tmp, &router->listeners, link) {
-        if (!l->retired && generation_listener(g, slice_cstr(l->address)) == NULL)
+        const struct listener_conf *conf = generation_listener(g, slice_cstr(l->address));
+
+        if (!l->retired && (conf == NULL || conf->tcp))
             listener_retire(l);
     }
     for (size_t i = 0; i < g->n_listeners; i++) {
         int rc;
 
+        if (g->listeners[i].tcp)
+            continue;
         l = listeners_find(router, g->listeners[i].address);
         rc = listener_bind(l, &in->bindings[i]);
         if (rc < 0)

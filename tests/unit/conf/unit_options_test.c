@@ -18,14 +18,17 @@ struct line {
     char path[128], of[64], types[32], def[32], range[32], live[8];
 };
 
-/* "python,php" stands for a row that says "python php". */
+/* All that there are in Unit: what our own types do not have says so in the table. */
+#define ALL "python php perl ruby external go java wasm wasm-wasi-component"
+
+/* "python,php" stands for a row that says "python php", "-" for one that is of all languages. */
 static bool
 is_of(const struct option *o, const char *of)
 {
     size_t n = strlen(of);
 
     if (strcmp(of, "-") == 0 || o->only == NULL)
-        return strcmp(of, "-") == 0 && o->only == NULL;
+        return strcmp(of, "-") == 0 && (o->only == NULL || strcmp(o->only, ALL) == 0);
     if (strlen(o->only) != n)
         return false;
     for (size_t i = 0; i < n; i++) {
