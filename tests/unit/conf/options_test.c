@@ -3,6 +3,8 @@
  */
 #include "conf/options.h"
 
+#include <stdio.h>
+
 #include "conf/generation.h"
 
 #include "fixture.h"
