@@ -214,6 +214,18 @@ add_program_application(struct api_call *call, struct json *applications,
     add_sums(call, object, app, &sums, in_state[RUN_RUNNING] + in_state[RUN_STOPPING]);
 }
 
+static void
+add_upgrade(struct api_call *call, struct json *status)
+{
+    const struct upgraded *last = &call->controller->upgraded;
+    struct json *upgrade = add_object(call, status, SLICE("upgrade"));
+    const char *state = last->done ? "done" : last->reason[0] != '\0' ? "failed" : "none";
+
+    json_add(upgrade, SLICE("state"), api_text(call, state));
+    if (last->reason[0] != '\0')
+        json_add(upgrade, SLICE("reason"), api_text(call, last->reason));
+}
+
 static struct json *
 status_object(struct api_call *call, const struct numbers *n, const struct status_router *sum)
 {
@@ -226,6 +238,7 @@ status_object(struct api_call *call, const struct numbers *n, const struct statu
         json_add(status, SLICE("state"), api_text(call, "draining"));
     add_modules(call, status);
     add_connections(call, status, sum);
+    add_upgrade(call, status);
     applications = add_object(call, status, SLICE("applications"));
     for (size_t i = 0; g != NULL && i < g->n_apps; i++)
         (g->apps[i].is_program ? add_program_application : add_application)(

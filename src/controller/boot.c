@@ -199,6 +199,18 @@ try_another(struct controller *c, enum boot_of of, uint64_t number, enum flaw fl
         boot_default(c);
 }
 
+/* The first one counts: the others are what is left. */
+static void
+note_unapplied(const struct boot *boot, const char *why)
+{
+    struct controller *c = boot->controller;
+
+    br_log(LOG_ALERT, "the configuration %s cannot be applied: %s", boot_name(boot), why);
+    if (!c->booted && c->unapplied[0] == '\0')
+        snprintf(c->unapplied, sizeof(c->unapplied), "the configuration %s cannot be applied: %s",
+                 boot_name(boot), why);
+}
+
 static void
 failed(struct boot *boot, enum flaw flaw, const char *why)
 {
@@ -214,7 +226,7 @@ failed(struct boot *boot, enum flaw flaw, const char *why)
         boot->tries = br_min(boot->tries + 1, DOUBLINGS_MAX);
         return;
     }
-    br_log(LOG_ALERT, "the configuration %s cannot be applied: %s", boot_name(boot), why);
+    note_unapplied(boot, why);
     boot_free(boot);
     if (c->apply.live.generation == NULL)
         try_another(c, of, number, flaw);
@@ -378,6 +390,7 @@ boot_stored(struct controller *c)
 
     c->stored = NULL;
     if (text == NULL && c->kept.rc < 0 && !from_file) {
+        snprintf(c->unapplied, sizeof(c->unapplied), "the stored configuration cannot be read");
         keep_aside(c);
     } else if (text == NULL) {
         boot_default(c);

@@ -16,6 +16,7 @@
 
 struct boot;
 struct load;
+struct proof;
 struct search;
 
 /* What a connection to the control socket came through: the owner of its requests. */
@@ -24,6 +25,12 @@ struct door {
     enum access access; /* of all its requests; ACCESS_NONE: each shows a token */
     unsigned refuses;   /* or: with this status, whatever is asked */
     const char *why;
+};
+
+/* What became of the last upgrade, as main says. */
+struct upgraded {
+    bool done;
+    char reason[sizeof(((struct msg_result *)NULL)->text)]; /* why it failed, or "" */
 };
 
 struct controller {
@@ -65,6 +72,9 @@ struct controller {
     struct boot *booting;     /* one that waits to be tried again, or NULL */
     struct load *loading;     /* boot_source.c: the file of --config, or NULL */
     struct search *searching; /* boot_history.c, or NULL */
+    char unapplied[1024];     /* what should have served but does not, and why; "": it serves */
+    struct upgraded upgraded; /* the last upgrade */
+    struct proof *proof;      /* prove.c, or NULL */
     void (*on_booted)(struct controller *c);
 };
 

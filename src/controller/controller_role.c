@@ -28,6 +28,7 @@
 #include "controller/doors.h"
 #include "controller/numbers.h"
 #include "controller/parent.h"
+#include "controller/prove.h"
 #include "process/process.h"
 
 #define CONTROL_BATCH        16
@@ -176,6 +177,22 @@ on_leaving(struct task *task, struct channel *ch br_unused, struct message *m br
     c->leaving = true;
 }
 
+static void
+on_prove(struct task *task, struct channel *ch, struct message *m)
+{
+    prove_begin(task->data, ch, m);
+}
+
+static void
+on_upgraded(struct task *task, struct channel *ch br_unused, struct message *m)
+{
+    const struct msg_result *result = m->payload;
+    struct controller *c = task->data;
+
+    c->upgraded.done = result->rc == 0;
+    memcpy(c->upgraded.reason, result->text, sizeof(c->upgraded.reason));
+}
+
 /* What main says is done at the end of the turn: look_at_told. */
 static void
 on_leave(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
@@ -213,6 +230,8 @@ const struct msg_handler controller_messages[] = {
     {MSG_PROCESS_READY, on_news},
     {MSG_PROCESS_FAILED, on_news},
     {MSG_PROCESS_GONE, on_news},
+    {MSG_PROVE, on_prove},
+    {MSG_UPGRADED, on_upgraded},
     {0},
 };
 
@@ -263,6 +282,7 @@ controller_free(struct controller *c)
     api_history_finish(&c->lookups);
     certs_done(&c->certs);
     boot_done(c);
+    prove_done(c);
     apply_done(&c->apply);
     doors_done(c);
     h1_server_close(&c->http);

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "ipc/dispatch.h"
 #include "main/main_quit.h"
+#include "main/main_upgrade.h"
 
 void
 main_tell(struct main *m, struct process *p, enum msg_type type, const void *payload, int *fds,
@@ -163,6 +164,7 @@ main_introduce(struct main *m, struct process *p)
         }
     }
     tell_kept(m, p, MSG_CONF_RUNNING, &running, m->running_fd);
+    main_upgrade_tell(m, p);
     tell_stored(m, p);
 }
 

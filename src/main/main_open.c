@@ -36,6 +36,7 @@
 #include "conf/conf_include.h"
 #include "main/main_certs.h"
 #include "main/main_control.h"
+#include "main/main_heir.h"
 #include "main/main_history.h"
 
 #define OPENED_MAX  1024
@@ -75,11 +76,12 @@ count(const struct main *m)
 }
 
 static void
-forget(struct opened *o)
+forget(const struct main *m, struct opened *o)
 {
     const char *path = o->name + sizeof(UNIX_PREFIX) - 1;
 
-    if (o->fd >= 0 && strncmp(o->name, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0 && *path != '@')
+    if (m->owns_paths && o->fd >= 0 &&
+        strncmp(o->name, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0 && *path != '@')
         unlink(path);
     fd_close(&o->fd);
     list_del(&o->link);
@@ -240,7 +242,7 @@ sweep(struct main *m, pid_t controller)
         if (o->wanted_by == controller)
             continue;
         br_log(LOG_NOTICE, "\"%s\" is not wanted any more", o->name);
-        forget(o);
+        forget(m, o);
     }
 }
 
@@ -257,6 +259,7 @@ give_control(struct main *m, pid_t controller, int *ret_fd, struct br_err *err)
         rc = copy(m->control_fd, m->task.settings->control, ret_fd, err);
     if (rc == 0)
         sweep(m, controller);
+    m->control_given |= rc == 0;
     return rc;
 }
 
@@ -310,11 +313,10 @@ result(int rc, const struct br_err *err)
     return r;
 }
 
-void
-main_on_open(struct task *task, struct channel *ch, struct message *msg)
+static void
+answer_open(struct main *m, struct channel *ch, const struct message *question,
+            const struct msg_open *order)
 {
-    const struct msg_open *order = msg->payload;
-    struct main *m = main_of(task);
     struct br_err err = BR_ERR_NONE;
     int fd = -1;
     int rc = serve(m, ch, order, &fd, &err);
@@ -323,9 +325,30 @@ main_on_open(struct task *task, struct channel *ch, struct message *msg)
     INJECT(main, opened);
     if (rc < 0)
         br_log(LOG_ERROR, "%s", err.text);
-    dispatch_reply(ch, msg, MSG_OPENED, &r, &fd, fd >= 0 ? 1 : 0);
+    dispatch_reply(ch, question, MSG_OPENED, &r, &fd, fd >= 0 ? 1 : 0);
     if (rc < 0 && order->kind == OPEN_CONTROL && m->phase == MAIN_STARTING)
         main_give_up(m, "%s", err.text);
+}
+
+void
+main_open_answer_control(struct main *m, struct channel *ch, const struct message *question)
+{
+    const struct msg_open order = {.kind = OPEN_CONTROL};
+
+    answer_open(m, ch, question, &order);
+}
+
+void
+main_on_open(struct task *task, struct channel *ch, struct message *msg)
+{
+    const struct msg_open *order = msg->payload;
+    struct main *m = main_of(task);
+
+    if (order->kind == OPEN_CONTROL && main_heir_unproved(m) &&
+        message_may(MSG_CLOSE, channel_peer(ch)->role, ROLE_MAIN))
+        m->control_asked.serial = msg->serial;
+    else
+        answer_open(m, ch, msg, order);
     main_check_running(m);
 }
 
@@ -333,11 +356,12 @@ void
 main_on_close(struct task *task, br_unused struct channel *ch, struct message *msg)
 {
     const struct msg_open *order = msg->payload;
-    struct opened *o = find(main_of(task), (enum open_kind)order->kind, order->name);
+    struct main *m = main_of(task);
+    struct opened *o = find(m, (enum open_kind)order->kind, order->name);
 
     INJECT(main, close_asked);
     if (o != NULL)
-        forget(o);
+        forget(m, o);
 }
 
 static int
@@ -451,12 +475,47 @@ main_on_keep(struct task *task, struct channel *ch, struct message *msg)
 }
 
 void
+main_open_each(const struct main *m, void (*fn)(void *arg, const struct estate_listener *l),
+               void *arg)
+{
+    struct opened *o;
+
+    list_foreach (o, &m->opened, link) {
+        const struct estate_listener l = {
+            .fd = o->fd, .backlog = o->backlog, .listens = o->listens, .name = o->name};
+
+        if (o->kind == OPEN_LISTENER)
+            fn(arg, &l);
+    }
+}
+
+int
+main_open_adopt(struct main *m, const struct estate_listener *l)
+{
+    struct opened *o = calloc(1, sizeof(*o));
+    int fd = l->fd;
+
+    if (o == NULL || strlen(l->name) >= sizeof(o->name)) {
+        free(o);
+        fd_close(&fd);
+        return o == NULL ? -ENOMEM : -ENAMETOOLONG;
+    }
+    *o = (struct opened){
+        .kind = OPEN_LISTENER, .fd = fd, .backlog = l->backlog, .listens = l->listens};
+    memcpy(o->name, l->name, strlen(l->name));
+    list_init(&o->link);
+    list_add_tail(&m->opened, &o->link);
+    return 0;
+}
+
+void
 main_open_done(struct main *m)
 {
     struct opened *o, *next;
 
     list_foreach_safe (o, next, &m->opened, link)
-        forget(o);
-    if (m->control_fd >= 0)
+        forget(m, o);
+    if (m->control_fd >= 0 && m->owns_paths)
         main_control_close(m->task.settings, &m->control_fd);
+    fd_close(&m->control_fd);
 }

@@ -6,6 +6,7 @@
 #define MAIN_MAIN_OPEN_H
 
 #include "ipc/dispatch.h"
+#include "main/main_estate.h"
 #include "main/main_state.h"
 
 void main_on_open(struct task *task, struct channel *ch, struct message *msg);
@@ -17,6 +18,13 @@ void main_on_remove(struct task *task, struct channel *ch, struct message *msg);
 
 /* A copy of a listening socket that the controller has asked for; -errno. */
 int main_open_listener(struct main *m, const char *address);
+/* Call fn for each listening socket, for the next main. */
+void main_open_each(const struct main *m, void (*fn)(void *arg, const struct estate_listener *l),
+                    void *arg);
+/* A listening socket of the old main; its fd is taken.  0 or -errno. */
+int main_open_adopt(struct main *m, const struct estate_listener *l);
+/* Answer the controller that asked for the control socket. */
+void main_open_answer_control(struct main *m, struct channel *ch, const struct message *question);
 
 /* Close all; unlink what is ours in the file system. */
 void main_open_done(struct main *m);

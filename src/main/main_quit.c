@@ -76,6 +76,13 @@ main_retire(struct main *m, struct process *p)
     }
 }
 
+void
+main_pause(struct main *m, struct process *p)
+{
+    main_retire(m, p);
+    p->no_respawn = false;
+}
+
 /* The lowest br_role.leaves among those that are left. */
 static unsigned
 next_turn(const struct main *m)

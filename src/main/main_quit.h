@@ -16,6 +16,8 @@ void main_kill(struct main *m, struct process *p);
  * setup: SIGKILL, since there is nothing to finish; not forked: freed.
  */
 void main_retire(struct main *m, struct process *p);
+/* The same for one that was forked and comes back: when, is main_upgrade's to say. */
+void main_pause(struct main *m, struct process *p);
 
 /*
  * QUIT: after shutdown.delay role after role, in the order of br_role.leaves, at most

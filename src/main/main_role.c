@@ -27,11 +27,13 @@
 #include "ipc/status.h"
 #include "main/main_after.h"
 #include "main/main_cohort.h"
+#include "main/main_heir.h"
 #include "main/main_history.h"
 #include "main/main_lines.h"
 #include "main/main_open.h"
 #include "main/main_quit.h"
 #include "main/main_spawn.h"
+#include "main/main_upgrade.h"
 #include "main/main_state.h"
 #include "process/logfile.h"
 #include "process/title.h"
@@ -48,6 +50,8 @@ main_move(struct main *m, enum main_phase to)
         return -EPROTO;
     br_log(LOG_DEBUG, "main: %s -> %s", phase_names[m->phase], phase_names[to]);
     m->phase = to;
+    if (to > MAIN_RUNNING)
+        main_upgrade_cancel(m);
     return 0;
 }
 
@@ -66,12 +70,14 @@ main_check_running(struct main *m)
 
     if (m->phase != MAIN_STARTING || m->modules_fd < 0)
         return;
-    if (m->control_fd < 0 && m->task.settings->control != NULL)
-        return;
     list_foreach (p, &m->children.all, link)
         if (p->role->respawn == RESPAWN_ALWAYS && p->role->user != USER_CARD && !p->was_ready)
             return;
-    if (!main_first_is_over(m))
+    if (main_heir_unproved(m)) {
+        main_heir_prove(m);
+        return;
+    }
+    if ((!m->control_given && m->task.settings->control != NULL) || !main_first_is_over(m))
         return;
     tell_waiting(m, "\n");
     main_move(m, MAIN_RUNNING);
@@ -245,7 +251,10 @@ on_signal(void *arg, const struct signalfd_siginfo *info)
         m->orders.reload = true;
         break;
     case SIGWINCH:
-        br_log(LOG_NOTICE, "SIGWINCH means nothing without an upgrade under way");
+        m->orders.wind_down = true;
+        break;
+    case SIGUSR2:
+        m->orders.upgrade = true;
         break;
     default:
         br_log(LOG_NOTICE, "signal %d means nothing to brood", sig);
@@ -268,6 +277,10 @@ look_at_orders(void *arg)
         main_drain(m);
     else if (orders.reload)
         reload(m);
+    if (orders.upgrade)
+        main_upgrade(m);
+    if (orders.wind_down)
+        main_upgrade_wind_down(m);
 }
 
 static int
@@ -345,6 +358,7 @@ main_close_all(struct main *m)
 {
     struct process *p, *next;
 
+    main_upgrade_done(m);
     list_foreach_safe (p, next, &m->children.all, link)
         roster_free(&m->children, p);
     main_after_done(m);
@@ -372,7 +386,8 @@ set_title(const struct settings *settings)
 }
 
 int
-main_run(const struct settings *settings, const struct br_role *const roles[ROLES])
+main_run(const struct settings *settings, const struct br_role *const roles[ROLES],
+         struct estate *estate)
 {
     struct main m = {
         .task = {.role = roles[ROLE_MAIN], .settings = settings},
@@ -395,7 +410,8 @@ main_run(const struct settings *settings, const struct br_role *const roles[ROLE
         m.wakefds[i] = -1;
     clock_update();
     set_title(settings);
-    if (main_open_all(&m, &err) < 0) {
+    main_upgrade_init(&m);
+    if (main_heir_begin(&m, estate, &err) < 0 || main_open_all(&m, &err) < 0) {
         br_log(LOG_ALERT, "%s", err.text);
         tell_waiting(&m, err.text);
         m.exit_code = 1;

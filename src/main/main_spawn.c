@@ -30,6 +30,7 @@
 #include "main/main_lines.h"
 #include "main/main_open.h"
 #include "main/main_quit.h"
+#include "main/main_upgrade.h"
 #include "process/isolation.h"
 
 /* While brood starts: a core role that dies so often in a row will not come up. */
@@ -200,11 +201,23 @@ retry(struct main *m, struct process *p, int64_t lived_ms)
         main_give_up(m, "%s does not come up", process_name(p));
         return;
     }
+    if (main_upgrade_holds(m, p)) {
+        lifecycle_begin(&p->life);
+        main_upgrade_held(m, p);
+        return;
+    }
     if (delay_ms > 0)
         br_log(LOG_WARN, "%s starts again in %d ms", process_name(p), (int)delay_ms);
     lifecycle_begin(&p->life);
     timer_init(&p->timer, start_again);
     loop_timer(m->task.loop, &p->timer, delay_ms);
+}
+
+void
+main_start_held(struct main *m, struct process *p)
+{
+    timer_init(&p->timer, start_again);
+    loop_timer(m->task.loop, &p->timer, 0);
 }
 
 static void

@@ -17,6 +17,8 @@ void main_start_core(struct main *m);
 /* One more router, the nth of that cohort.  0, or -ENOMEM; that it could not start is told later.
  */
 int main_start_router(struct main *m, uint32_t cohort, uint32_t nth);
+/* A process that an upgrade held back starts again. */
+void main_start_held(struct main *m, struct process *p);
 
 void main_on_process_start(struct task *task, struct channel *ch, struct message *msg);
 void main_on_process_live(struct task *task, struct channel *ch, struct message *msg);

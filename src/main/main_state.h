@@ -30,6 +30,31 @@ struct orders {
     bool quit;
     bool reload;
     bool reopen;
+    bool upgrade;
+    bool wind_down; /* WINCH: in an upgrade, the routers drain now */
+};
+
+/* What has become of the last upgrade. */
+enum upgrade_state {
+    UPGRADE_NONE,
+    UPGRADE_PAUSING, /* the controller is about to leave */
+    UPGRADE_PROVING, /* the next main runs beside us */
+    UPGRADE_FAILED,  /* it did not prove itself, see reason */
+    UPGRADE_DONE,    /* it did: it is main now, and in it, we are */
+};
+
+/* main_upgrade: the next main as the old one sees it. */
+struct upgrade {
+    enum upgrade_state state;
+    pid_t pid;
+    struct child child;
+    struct watch word; /* the pipe in which it says that it is ready, or why not */
+    int word_fd;
+    struct timer timer;
+    bool wound_down; /* our routers drain already */
+    char said[1024];
+    size_t n;
+    char reason[1024];
 };
 
 struct main {
@@ -40,18 +65,24 @@ struct main {
     int modules_fd;               /* discovery's report, -1 until it came */
     int wakefds[MSG_ROUTERS_MAX]; /* one eventfd per router index, for our whole life */
     struct conf_store store;
-    struct list remains;   /* main_after */
-    struct list opened;    /* main_open: listeners and access logs by name */
-    bool first;            /* --initial is still to be done before we are RUNNING */
-    int running_fd;        /* CONF_RUNNING of the last controller, -1: none yet */
-    uint32_t running;      /* its generation */
-    int control_fd;        /* -1: the control socket is not open yet */
-    struct cohort cohort;  /* the routers */
-    struct cohort next;    /* those that shall take their place; number 0: none */
-    uint32_t next_asked;   /* serial of the question about them, 0: answered */
-    uint32_t cohorts;      /* how many there were */
-    struct orders orders;  /* look_at_orders */
-    struct timer patience; /* the end's next phase: drain, stop, kill */
+    struct list remains; /* main_after */
+    struct list opened;  /* main_open: listeners and access logs by name */
+    bool first;          /* --initial is still to be done before we are RUNNING */
+    int running_fd;      /* CONF_RUNNING of the last controller, -1: none yet */
+    uint32_t running;    /* its generation */
+    int control_fd;      /* -1: the control socket is not open yet */
+    bool control_given;  /* the controller has booted and listens there */
+    bool owns_paths;     /* files of sockets are ours to remove */
+    struct upgrade upgrade;
+    struct settings own_settings; /* main_heir: those of the command line, held or not */
+    struct message control_asked; /* main_heir: the controller's question for the control socket */
+    bool proof_asked;             /* main_heir: PROVE is under way */
+    struct cohort cohort;         /* the routers */
+    struct cohort next;           /* those that shall take their place; number 0: none */
+    uint32_t next_asked;          /* serial of the question about them, 0: answered */
+    uint32_t cohorts;             /* how many there were */
+    struct orders orders;         /* look_at_orders */
+    struct timer patience;        /* the end's next phase: drain, stop, kill */
     int exit_code;
 };
 

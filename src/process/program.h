@@ -74,7 +74,7 @@ enum program_flags {
 };
 
 #define PROGRAM_PID_BYTES  11 /* "4194304" and the NUL, as wide as any int */
-#define PROGRAM_FDS_MAX    256
+#define PROGRAM_FDS_MAX    1280 /* all listening sockets that main may have, and some */
 #define PROGRAM_GROUPS_MAX 65536
 
 /* All pointers are the caller's and only read.  One of zeroes with file and argv is enough. */

@@ -70,6 +70,8 @@ struct settings {
     const char *config_path; /* --config, or NULL */
     const char *initial_dir; /* --initial, or NULL */
     const char *title_args;  /* the arguments, for main's title */
+    const char *program;     /* absolute path of what was started, whatever it is by now */
+    const char *const *argv; /* with these arguments */
     unsigned routers;        /* how many, resolved */
     uint64_t nofile;   /* soft limit of descriptors that applications begin with, 0: as main */
     unsigned grace_ms; /* how long draining may last at QUIT and for a retired application */
@@ -78,6 +80,8 @@ struct settings {
     uid_t uid;       /* resolved --user, --group */
     gid_t gid;
     const struct creds *creds; /* the same, with all groups; NULL: nobody changes ids */
+    int pid_fd;                /* the pid file, locked */
+    bool held;    /* the next main of an upgrade: nobody accepts before it has proved itself */
     int ready_fd; /* -1, or a pipe to who waits for the start: a newline, or the reason it failed */
 };
 

@@ -270,6 +270,7 @@ set_defaults(struct arguments *args)
     s->routers = usual_routers();
     s->grace_ms = GRACE_MS;
     s->ready_fd = -1;
+    s->pid_fd = -1;
 }
 
 /* Everything that was on the command line, for the title. */
@@ -281,6 +282,40 @@ joined(struct arguments *args, int argc, char **argv)
     for (int i = 1; i < argc; i++)
         text = arena_printf(&args->texts, "%s %s", text, argv[i]);
     return text;
+}
+
+/* dir/name, if it can be executed. */
+static const char *
+found_in(struct arguments *args, struct slice dir, const char *name)
+{
+    const char *path =
+        arena_printf(&args->texts, SLICE_FMT "%s%s", SLICE_ARG(dir), dir.n > 0 ? "/" : "", name);
+
+    return access(path, X_OK) == 0 ? path : NULL;
+}
+
+/*
+ * Where the program is that was called by this name, for an upgrade: by its path, not by what lies
+ * there now, so that a file or a link that took its place is found.
+ */
+static const char *
+program_path(struct arguments *args, const char *name)
+{
+    const char *path = getenv("PATH");
+    struct slice rest = path != NULL ? slice_cstr(path) : SLICE_NONE;
+    struct slice dir;
+    const char *found = NULL;
+    char cwd[PATH_MAX];
+
+    if (strchr(name, '/') != NULL)
+        found = name;
+    while (found == NULL && slice_split(&rest, ':', &dir))
+        found = found_in(args, dir, name);
+    if (found == NULL)
+        return "/proc/self/exe";
+    if (found[0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
+        return found;
+    return arena_printf(&args->texts, "%s/%s", cwd, found);
 }
 
 int
@@ -300,6 +335,8 @@ arguments_parse(int argc, char **argv, struct arguments *ret, struct br_err *err
     if (ret->settings.log_path == NULL && !ret->settings.foreground)
         ret->settings.log_path = DEFAULT_LOG;
     ret->settings.title_args = joined(ret, argc, words);
+    ret->settings.program = program_path(ret, words[0]);
+    ret->settings.argv = (const char *const *)words;
     return rc;
 }
 

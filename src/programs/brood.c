@@ -22,9 +22,11 @@
 #include "controller/access.h"
 #include "discovery/discovery_role.h"
 #include "main/main_control.h"
+#include "main/main_estate.h"
 #include "main/main_role.h"
 #include "process/creds.h"
 #include "process/logfile.h"
+#include "process/pidfile.h"
 #include "programs/arguments.h"
 #include "programs/check.h"
 #include "programs/daemon.h"
@@ -94,11 +96,11 @@ choose_user(struct settings *s, struct br_err *err)
 }
 
 static int
-check_places(const struct settings *s, struct br_err *err)
+check_places(const struct settings *s, bool heir, struct br_err *err)
 {
     int rc = access_check(s, err);
 
-    if (rc == 0)
+    if (rc == 0 && !heir)
         rc = main_control_check(s->control, err);
     if (rc == 0 && s->config_path != NULL && access(s->config_path, R_OK) < 0)
         rc = br_fail(err, -errno, "cannot read \"%s\"", s->config_path);
@@ -110,7 +112,7 @@ check_places(const struct settings *s, struct br_err *err)
 }
 
 static int
-prepare(struct arguments *args, struct br_err *err)
+prepare(struct arguments *args, bool heir, struct br_err *err)
 {
     struct settings *s = &args->settings;
     int rc = open_log(args, err);
@@ -119,16 +121,16 @@ prepare(struct arguments *args, struct br_err *err)
         return rc;
     clock_update();
     raise_limits(s);
-    rc = check_places(s, err);
+    rc = check_places(s, heir, err);
     if (rc == 0)
         rc = choose_user(s, err);
     return rc;
 }
 
 /* What our caller left open is not ours to keep; a standard stream that is missing would become
- * some socket of ours. */
+ * some socket of ours.  What an old main left is open beyond these, and nothing else is. */
 static int
-settle_descriptors(struct br_err *err)
+settle_descriptors(bool heir, struct br_err *err)
 {
     int fd;
 
@@ -137,31 +139,54 @@ settle_descriptors(struct br_err *err)
         if (fd < 0)
             return br_fail(err, -errno, "cannot open \"/dev/null\"");
     } while (fd <= STDERR_FILENO);
-    if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
+    if (heir)
+        close(fd);
+    else if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
         return br_fail(err, -errno, "cannot close what was left open");
     return 0;
+}
+
+/* Whoever waits for the start of the next main of an upgrade is the old one: it is where it shall
+ * be, and holds the pid file. */
+static void
+enter_upon(struct settings *s, struct estate *estate)
+{
+    s->ready_fd = fd_take(&estate->ready_fd);
+    s->pid_fd = fd_take(&estate->pid_fd);
+}
+
+static int
+begin(struct arguments *args, bool heir, struct br_err *err)
+{
+    struct settings *s = &args->settings;
+    int rc = settle_descriptors(heir, err);
+
+    if (rc == 0)
+        rc = prepare(args, heir, err);
+    if (rc == 0 && !heir && !s->foreground)
+        rc = daemon_begin(log_fd(), &s->ready_fd, err);
+    log_after_fork();
+    return rc < 0 || heir ? rc : pidfile_write(s->pid_path, &s->pid_fd, err);
 }
 
 static int
 run(struct arguments *args, struct br_err *err)
 {
     struct settings *s = &args->settings;
-    br_cleanup(fd_closep) int pid_fd = -1;
-    int rc = settle_descriptors(err);
+    struct estate *estate = NULL;
+    int rc = estate_take(&estate, err);
 
-    if (rc == 0)
-        rc = prepare(args, err);
-
-    if (rc == 0 && !s->foreground)
-        rc = daemon_begin(log_fd(), &s->ready_fd, err);
-    log_after_fork();
-    if (rc == 0)
-        rc = pidfile_write(s->pid_path, &pid_fd, err);
-    if (rc < 0)
-        return rc;
-    br_log(LOG_NOTICE, "brood " BROOD_VERSION " started");
-    rc = main_run(s, roles);
-    pidfile_remove(s->pid_path, &pid_fd);
+    if (estate != NULL)
+        enter_upon(s, estate);
+    if (rc >= 0)
+        rc = begin(args, estate != NULL, err);
+    if (rc == 0) {
+        br_log(LOG_NOTICE, "brood " BROOD_VERSION " started");
+        rc = main_run(s, roles, estate);
+    }
+    if (estate != NULL)
+        estate_done(estate);
+    pidfile_remove(s->pid_path, &s->pid_fd);
     return rc;
 }
 

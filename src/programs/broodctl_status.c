@@ -96,6 +96,16 @@ print_applications(struct arena *a, const struct json *applications)
     }
 }
 
+/* One that failed is news until the next one. */
+static void
+print_upgrade(const struct json *upgrade)
+{
+    const struct json *reason = upgrade != NULL ? json_member(upgrade, "reason") : NULL;
+
+    if (reason != NULL)
+        printf("last upgrade failed: " SLICE_FMT "\n", SLICE_ARG(out_text(reason)));
+}
+
 static void
 print_status(struct arena *a, const struct json *status)
 {
@@ -107,6 +117,7 @@ print_status(struct arena *a, const struct json *status)
            (long long)json_member_int(status, "connections/idle"),
            (long long)json_member_int(status, "connections/closed"));
     printf("requests: %lld\n", (long long)json_member_int(status, "requests/total"));
+    print_upgrade(json_member(status, "upgrade"));
     if (applications != NULL)
         print_applications(a, applications);
 }

@@ -1,11 +1,8 @@
 /*
- * daemon.c - into the background, and the pid file.
+ * daemon.c - into the background.
  *
  *   parent --fork--> child: session, stdio -> … -> ready: "\n" into the pipe
  *      `- reads the pipe until a newline (exit 0) or its end (exit 1, with what came before)
- *
- * The pid file is locked for life (flock(2)), so that a stale one is told from a live one without
- * believing the number in it.
  */
 #include "programs/daemon.h"
 
@@ -14,12 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "process/logfile.h"
 
 /* In the parent: never returns. */
 static br_noreturn void
@@ -77,33 +71,4 @@ daemon_begin(int log_fd, int *ret_ready_fd, struct br_err *err)
     setsid();
     *ret_ready_fd = ends[1];
     return move_stdio(log_fd, err);
-}
-
-int
-pidfile_write(const char *path, int *ret_fd, struct br_err *err)
-{
-    br_cleanup(fd_closep) int fd = -1;
-    char text[16];
-    int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-    int rc = logfile_parents(path, err);
-
-    if (rc < 0)
-        return rc;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-    if (fd < 0)
-        return br_fail(err, -errno, "cannot open pid file \"%s\"", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return br_fail(err, -EBUSY, "pid file \"%s\" is held by another brood", path);
-    if (fchmod(fd, 0644) < 0 || ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
-        return br_fail(err, -errno, "cannot write pid file \"%s\"", path);
-    *ret_fd = fd_take(&fd);
-    return 0;
-}
-
-void
-pidfile_remove(const char *path, int *fd)
-{
-    if (*fd >= 0)
-        unlink(path);
-    fd_close(fd);
 }

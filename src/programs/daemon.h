@@ -1,5 +1,5 @@
 /*
- * daemon.h - into the background, and the pid file.
+ * daemon.h - into the background.
  */
 #ifndef PROGRAMS_DAEMON_H
 #define PROGRAMS_DAEMON_H
@@ -12,13 +12,5 @@
  * after a newline, else 1 with the text on stderr.
  */
 int daemon_begin(int log_fd, int *ret_ready_fd, struct br_err *err);
-
-/*
- * Lock and write the pid file (decimal, LF, 0644; directories are made).  -EBUSY when another
- * process holds it.  The lock ends with the descriptor.
- */
-int pidfile_write(const char *path, int *ret_fd, struct br_err *err);
-/* Remove the file and close. */
-void pidfile_remove(const char *path, int *fd);
 
 #endif

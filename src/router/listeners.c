@@ -11,6 +11,7 @@
 #include "router/listeners.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -87,6 +88,36 @@ on_short(struct listener *socket)
     h1_server_shed(&l->router->server, SHED_CONNECTIONS);
 }
 
+void
+listeners_probe(struct router *router, const char *address, int fd)
+{
+    struct router_listener *l = listeners_find(router, address);
+    struct sockaddr_storage nobody = {.ss_family = AF_UNIX};
+
+    if (l == NULL || l->binding == NULL) {
+        fd_close(&fd);
+        return;
+    }
+    l->users++;
+    h1_conn_open(&router->server, fd, (struct sockaddr *)&nobody, sizeof(sa_family_t), l);
+}
+
+void
+listeners_serve(struct router *router)
+{
+    struct router_listener *l;
+    int rc;
+
+    router->held = false;
+    list_foreach (l, &router->listeners, link) {
+        if (l->binding == NULL || l->retired)
+            continue;
+        rc = listener_bind(l, l->binding);
+        if (rc < 0)
+            br_log(LOG_ALERT, "nobody accepts on %s: %s", l->address, strerror(-rc));
+    }
+}
+
 int
 listener_bind(struct router_listener *l, struct binding *binding)
 {
@@ -95,7 +126,7 @@ listener_bind(struct router_listener *l, struct binding *binding)
     int rc;
 
     l->binding = binding;
-    if (l->open || router->draining)
+    if (l->open || router->draining || router->held)
         return 0;
     rc = listener_start(&l->socket, router->task->loop, l->fd, batch, on_accept, on_short);
     l->open = rc == 0;

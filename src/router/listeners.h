@@ -32,4 +32,9 @@ void listeners_close(struct router *router);
 /* Accept no more, anywhere. */
 void listeners_stop(struct router *router);
 
+/* As a connection accepted there; fd is taken, and closed where nobody listens. */
+void listeners_probe(struct router *router, const char *address, int fd);
+/* The next main of an upgrade has proved itself: accept. */
+void listeners_serve(struct router *router);
+
 #endif

@@ -93,6 +93,7 @@ struct router {
     unsigned n_routers; /* that accept beside it, itself included */
     struct told told;   /* what main said and look_at_told has not done yet */
     bool draining;
+    bool held; /* accept nothing yet: an upgrade has to prove itself */
 };
 
 static inline struct installed *

@@ -159,6 +159,7 @@ router_setup(struct task *task, struct process *process, struct br_err *err)
         return br_fail(err, -ENOMEM, "cannot set up the router");
     task->data = router;
     router->task = task;
+    router->held = task->settings->held;
     list_init(&router->listeners);
     list_init(&router->queues);
     list_init(&router->active);
@@ -356,6 +357,20 @@ on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m
     router->told.reopen = true;
 }
 
+static void
+on_serve(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
+{
+    listeners_serve(task->data);
+}
+
+static void
+on_probe(struct task *task, struct channel *ch br_unused, struct message *m)
+{
+    const struct msg_open *probe = m->payload;
+
+    listeners_probe(task->data, probe->name, fd_take(&m->fds[0]));
+}
+
 const struct msg_handler router_messages[] = {
     {MSG_CONF_PREPARE, on_prepare},
     {MSG_CONF_COMMIT, on_commit},
@@ -368,5 +383,7 @@ const struct msg_handler router_messages[] = {
     {MSG_STATUS_ASK, on_status_ask},
     {MSG_DRAIN, on_drain},
     {MSG_STOP, on_stop},
+    {MSG_SERVE, on_serve},
+    {MSG_PROBE, on_probe},
     {MSG_NONE, NULL},
 };

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import select
 import signal as signals
 import socket
 import subprocess
@@ -118,11 +119,34 @@ def is_alive(pid):
     return stat[stat.rindex(")") + 2] not in "ZX"
 
 
+class Adopted:
+    """What tests use of Popen, for a main that is no child of ours: one that an upgrade left."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.returncode = None
+
+    def poll(self):
+        if self.returncode is None and not is_alive(self.pid):
+            self.returncode = -1  # nobody but its parent can know
+        return self.returncode
+
+    def wait(self, timeout=None):
+        if not select.select([self.pidfd], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        self.returncode = -1
+
+    def kill(self):
+        signals.pidfd_send_signal(self.pidfd, signals.SIGKILL)
+
+
 class Brood:
     def __init__(self, directory, options=(), env=None, start=True):
         self.dir = Path(directory)
         self.options = list(options)
         self.prefix = []  # of the command: a program that starts it otherwise
+        self.binary = BINARY
         self.env = {**os.environ, "PATH": PATH, **(env or {})}
         self.control_path = self.dir / "control.sock"
         self.log_path = self.dir / "brood.log"
@@ -138,7 +162,7 @@ class Brood:
 
     def command(self):
         command = self.prefix + [
-            str(BINARY), "--no-daemon",
+            str(self.binary), "--no-daemon",
             "--control", f"unix:{self.control_path}",
             "--pid", str(self.pid_path),
             "--log", str(self.log_path),
@@ -207,6 +231,29 @@ class Brood:
             if path.exists():
                 parts.append(path.read_text(errors="replace"))
         return "".join(parts)
+
+    # --- binary upgrade ---
+
+    def named_pid(self):
+        return int(self.pid_path.read_text() or 0)
+
+    def upgrade(self, deadline=DEADLINE):
+        """USR2, until the next main has taken over and the old one is gone; returns the new pid."""
+        old = self.process
+        self.signal(signals.SIGUSR2)
+        wait_until(lambda: self.named_pid() != old.pid, deadline, lambda: f"a new main: {self.log()[-3000:]}")
+        self.process = Adopted(self.named_pid())
+        old.wait(deadline)
+        return self.process.pid
+
+    def upgrade_in_vain(self, deadline=DEADLINE):
+        """USR2 to a program that cannot take over; returns the reason once the old main goes on."""
+        told = self.log().count("the upgrade failed")
+        self.signal(signals.SIGUSR2)
+        wait_until(lambda: self.log().count("the upgrade failed") > told, deadline, "the failure")
+        wait_until(lambda: self.log().rindex("controller started") > self.log().rindex("the upgrade failed"), deadline,
+                   "the controller that goes on")
+        return self.status("/upgrade")["reason"]
 
     # --- its processes ---
 

@@ -461,7 +461,7 @@ scene_begin(struct scene *s)
         log_after_fork();
         if (getenv("BROOD_TEST_LOG") == NULL)
             log_set_level(LOG_ALERT);
-        exit(main_run(&s->settings, toys)); /* and be looked at for leaks */
+        exit(main_run(&s->settings, toys, NULL)); /* and be looked at for leaks */
     }
     close(ends[1]);
     s->ready = ends[0];

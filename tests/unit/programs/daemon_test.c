@@ -2,6 +2,7 @@
  * daemon_test.c - the pid file, and what the daemonising parent tells its caller.
  */
 #include "programs/daemon.h"
+#include "process/pidfile.h"
 
 #include <errno.h>
 #include <setjmp.h>

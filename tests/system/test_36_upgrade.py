@@ -1,0 +1,185 @@
+"""Binary upgrade: the next main proves itself beside the old one, or the old one serves on.
+
+BROOD_UPGRADES=50 is the long form whose figures stand in docs/reliability.md.
+"""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+
+import pytest
+
+from brood import BINARY, UnixHTTPConnection, Answer, free_port, is_alive, python_app, wait_until
+from load import Load
+
+UPGRADES = int(os.environ.get("BROOD_UPGRADES", 6))
+
+
+class Installed:
+    """A brood whose program is a link, so that what lies behind its name can be changed while it runs."""
+
+    def __init__(self, make_brood, *options):
+        self.brood = make_brood(*options, start=False)
+        self.link = self.brood.dir / "brood"
+        self.put(BINARY)
+        self.brood.binary = self.link
+        self.brood.start()
+
+    def put(self, target):
+        aside = self.link.with_name("brood.new")
+        aside.symlink_to(target)
+        aside.rename(self.link)
+
+    def put_script(self, text):
+        script = self.brood.dir / "script"
+        aside = script.with_name("script.new")
+        aside.write_text(f"#!/bin/sh\n{text}\n")
+        aside.chmod(0o755)
+        aside.rename(script)
+        self.put(script)
+
+
+@pytest.fixture
+def installed(make_brood):
+    return Installed(make_brood, "--routers", "2")
+
+
+BROKEN = {
+    "exits": ("exit 3", "exited with code 3 before it was ready"),
+    "is killed": ("kill -SEGV $$", "signal 11"),
+    "is no program for this machine": (None, "cannot execute"),
+}
+
+
+def break_program(installed, how):
+    script, reason = BROKEN[how]
+    if script is not None:
+        installed.put_script(script)
+    else:
+        text = installed.brood.dir / "text"
+        text.write_text("no program")
+        text.chmod(0o755)
+        installed.put(text)
+    return reason
+
+
+@pytest.mark.slow
+def test_upgrades_under_load_lose_nothing(installed):
+    """Every other one with a program that fails at start."""
+    brood = installed.brood
+    brood.serve("echo", processes=2)
+    kinds = list(BROKEN)
+    with Load(brood.port, keepalive=32, short=32, timeout=60) as load:
+        for i in range(UPGRADES):
+            if i % 2 == 0:
+                installed.put(BINARY)
+                brood.upgrade(120)
+            else:
+                reason = break_program(installed, kinds[i // 2 % len(kinds)])
+                assert reason in brood.upgrade_in_vain(120)
+    assert not load.hung and not load.failures, load.failures[:10]
+    assert load.answered > UPGRADES
+    print(f"{UPGRADES} upgrades, {load.answered} requests, {len(load.failures)} failed")
+
+
+def test_what_is_there_stays_what_it_is(installed):
+    """Unix listener, control socket and pid file have no gap; no process of the old main is left."""
+    brood = installed.brood
+    path = brood.dir / "listener.sock"
+    brood.configure({"listeners": {f"unix:{path}": {"pass": "routes"}}, "routes": [{"action": {"return": 204}}]})
+    files = [path, brood.control_path, brood.pid_path]
+    before = [os.stat(f).st_ino for f in files]
+    family = set(brood.family())
+    config = brood.get("/config").json
+
+    brood.upgrade()
+
+    wait_until(lambda: not [p for p in family if is_alive(p)], what="end of the old processes")
+    assert [os.stat(f).st_ino for f in files] == before
+    assert stat.S_IMODE(os.stat(brood.pid_path).st_mode) == 0o644
+    c = UnixHTTPConnection(path)
+    c.request("GET", "/")
+    assert Answer(c.getresponse()).status == 204
+    assert brood.get("/config").json == config
+    assert brood.status("/upgrade") == {"state": "done"}
+    brood.stop()
+    assert not [f for f in files if f.exists()], "the last main removes what is its own"
+
+
+def test_a_request_under_way_finishes_in_the_old_main(installed):
+    brood = installed.brood
+    brood.serve("echo", processes=1)
+    body = b"x" * 1000
+    with brood.connect() as wire:
+        wire.send(f"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n")
+        wire.send(body[:10])
+        old = brood.process
+        brood.signal(signal.SIGUSR2)
+        wait_until(lambda: brood.named_pid() != old.pid, what="the next main")
+        assert brood.fetch("/id?id=7").body == b"7"
+        assert old.poll() is None, "it has a request to finish"
+        wire.send(body[10:])
+        answer = wire.answer("POST")
+        assert answer.status == 200 and answer.fields["connection"] == "close"
+    from brood import Adopted
+    brood.process = Adopted(brood.named_pid())
+    assert old.wait(20) == 0
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_program_that_fails_leaves_the_old_one_serving(installed, how):
+    brood = installed.brood
+    brood.serve("echo", processes=1)
+    pid, routers, prototypes = brood.pid, brood.pids("brood: router"), brood.prototypes("echo")
+    reason = break_program(installed, how)
+    assert reason in brood.upgrade_in_vain()
+    assert brood.status("/upgrade")["state"] == "failed"
+    assert (brood.named_pid(), brood.pids("brood: router"), brood.prototypes("echo")) == (pid, routers, prototypes)
+    assert brood.fetch("/id?id=1").body == b"1"
+    assert brood.put("/config/applications/echo/processes", "2").status == 200
+
+    installed.put(BINARY)
+    brood.upgrade()
+    assert brood.status("/upgrade") == {"state": "done"}
+    assert brood.fetch("/id?id=2").body == b"2"
+
+
+def test_a_configuration_that_cannot_be_applied_is_no_proof(installed):
+    brood = installed.brood
+    brood.serve("echo", processes=1)
+    config = brood.get("/config").json
+    (brood.state_dir / "conf.json").write_text("{ no JSON")
+    assert "cannot be applied" in brood.upgrade_in_vain()
+    assert brood.fetch("/id?id=1").body == b"1"
+    assert brood.get("/config").json == config
+    wait_until(lambda: b"echo" in (brood.state_dir / "conf.json").read_bytes(), what="what runs to be stored again")
+    brood.upgrade()
+
+
+def test_a_second_order_during_an_upgrade_is_refused(installed):
+    brood = installed.brood
+    brood.serve("echo", processes=1)
+    go = brood.dir / "go"
+    os.mkfifo(go)
+    installed.put_script(f'read line <"{go}"; exit 4')
+    brood.signal(signal.SIGUSR2)
+    wait_until(lambda: "is to take over" in brood.log(), what="the next program")
+    brood.signal(signal.SIGUSR2)
+    wait_until(lambda: "no upgrade: another one is under way" in brood.log(), what="the refusal")
+    assert brood.fetch("/id?id=1").body == b"1"
+    go.write_text("go\n")
+    wait_until(lambda: "exited with code 4" in brood.log(), what="the failure")
+    assert brood.status("/upgrade")["state"] == "failed"
+
+
+def test_the_end_of_the_old_main_ends_one_that_has_not_proved_itself(installed):
+    brood = installed.brood
+    brood.serve("echo", processes=1)
+    installed.put_script("exec sleep 1000")
+    brood.signal(signal.SIGUSR2)
+    wait_until(lambda: "is to take over" in brood.log(), what="the next program")
+    brood.stop()  # looks for what is left of the family
