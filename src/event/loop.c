@@ -418,3 +418,34 @@ loop_child_forget(struct child *c)
     fd_close(&c->pidfd);
     c->loop = NULL;
 }
+
+static struct child *
+find_child(struct loop *loop, pid_t pid)
+{
+    struct child *c;
+
+    list_foreach (c, &loop->children, link)
+        if (c->pid == pid)
+            return c;
+    return NULL;
+}
+
+/* Looked at first (WNOWAIT), so that the status of a child of ours is left to who waits for it. */
+void
+loop_reap(struct loop *loop)
+{
+    for (;;) {
+        siginfo_t dead = {0};
+        struct child *c;
+
+        if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == EINTR)
+            continue;
+        if (dead.si_pid == 0)
+            return;
+        c = find_child(loop, dead.si_pid);
+        if (c != NULL)
+            on_child(&c->watch, EPOLLIN);
+        else
+            waitid(P_PID, (id_t)dead.si_pid, &dead, WEXITED | WNOHANG);
+    }
+}

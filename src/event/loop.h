@@ -116,6 +116,12 @@ int loop_child(struct loop *loop, struct child *c, pid_t pid, int pidfd,
 void loop_child_forget(struct child *c);
 
 /*
+ * For process 1, which inherits whose parents died: reap all that is dead.  Children of this loop
+ * are told as always; nobody else's status is taken.  Call it at SIGCHLD.
+ */
+void loop_reap(struct loop *loop);
+
+/*
  * In a freshly forked child, before it closes descriptors by number: closes the loop's own and the
  * pidfds, puts the signal mask back, forgets all watches, timers, hooks and pending frees.  What a
  * callback of the parent's loop would still get is dropped too, so this may be called inside one.

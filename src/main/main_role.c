@@ -234,6 +234,10 @@ on_signal(void *arg, const struct signalfd_siginfo *info)
     struct main *m = arg;
     int sig = (int)info->ssi_signo;
 
+    if (sig == SIGCHLD) {
+        loop_reap(m->task.loop);
+        return;
+    }
     br_log(LOG_NOTICE, "signal %d (SIG%s) received from process %u", sig, sigabbrev_np(sig),
            info->ssi_pid);
     switch (sig) {
@@ -292,6 +296,8 @@ take_signals(struct main *m)
     sigemptyset(&set);
     for (size_t i = 0; i < array_len(ours); i++)
         sigaddset(&set, ours[i]);
+    if (getpid() == 1)
+        sigaddset(&set, SIGCHLD); /* of those whose parents died; our children have pidfds */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* ignored, it would take the children's status away */
     return loop_signals(m->task.loop, &set, on_signal, m);

@@ -131,7 +131,7 @@ static const struct option options[] = {
      .doc = "print the version and what it was built with, and exit"},
     {"-s", TELL_WORDS, take_signal, .doc = "send this to the main process of --pid, and exit"},
     {"--no-daemon", NULL, take_no_daemon,
-     .doc = "stay in the foreground; without --log, log to stderr"},
+     .doc = "stay in the foreground, as process 1 always does; without --log, log to stderr"},
     {"--control", "ADDRESS", take_control, .usual = DEFAULT_CONTROL,
      .doc = "control socket: unix:/PATH, unix:@NAME, IP:PORT, [IPV6]:PORT, *:PORT"},
     {"--control-mode", "OCTAL", take_mode, .usual = "0600",
@@ -269,6 +269,7 @@ set_defaults(struct arguments *args)
     s->user = DEFAULT_USER;
     s->routers = usual_routers();
     s->grace_ms = GRACE_MS;
+    s->foreground = getpid() == 1; /* whose parent would end the container */
     s->ready_fd = -1;
     s->pid_fd = -1;
 }

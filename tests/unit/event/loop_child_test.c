@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -211,6 +212,39 @@ the_object_may_be_freed_when_it_is_told(void **state)
     loop_free(loop);
 }
 
+/* Leaves a child behind, which is dead or about to die. */
+static void
+leave_an_orphan(br_unused int arg)
+{
+    pid_t pid = fork();
+
+    _exit(pid < 0 ? 98 : pid == 0 ? 0 : 5);
+}
+
+static void
+whose_parents_died_are_reaped_and_our_own_are_told(void **state)
+{
+    enum { KIDS = 50 };
+    static struct kid kids[KIDS];
+    struct loop *loop = loop_new();
+    siginfo_t left = {0};
+
+    (void)state;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    for (int i = 0; i < KIDS; i++)
+        start(&kids[i], loop, leave_an_orphan, 0);
+    /* Until there is nobody left, alive or dead. */
+    while (waitid(P_ALL, 0, &left, WEXITED | WNOWAIT) == 0)
+        loop_reap(loop);
+    assert_int_equal(errno, ECHILD);
+    for (int i = 0; i < KIDS; i++) {
+        assert_int_equal(kids[i].told, 1);
+        assert_int_equal(WEXITSTATUS(kids[i].status), 5);
+    }
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+    loop_free(loop);
+}
+
 int
 main(void)
 {
@@ -222,6 +256,7 @@ main(void)
         cmocka_unit_test(a_refused_pidfd_is_closed),
         cmocka_unit_test(a_loop_may_end_before_its_children),
         cmocka_unit_test(the_object_may_be_freed_when_it_is_told),
+        cmocka_unit_test(whose_parents_died_are_reaped_and_our_own_are_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,110 @@
+"""brood as process 1 of a pid namespace, as in a container without an init program.
+
+BROOD_ORPHANS=10000 is the long form: 1,000 a second for 10 s.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from brood import is_alive, processes, wait_until
+
+ORPHANS = int(os.environ.get("BROOD_ORPHANS", 1000))
+RATE = 1000  # a second
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="unshare -p needs root")
+
+# Runs inside: children that leave a child behind, at that rate.
+ORPHANAGE = """
+import os, sys, time
+n, rate = int(sys.argv[1]), int(sys.argv[2])
+began = time.monotonic()
+for i in range(n):
+    pid = os.fork()
+    if pid == 0:
+        if os.fork() == 0:
+            os._exit(0)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    ahead = began + (i + 1) / rate - time.monotonic()
+    if ahead > 0:
+        time.sleep(ahead)
+print(n / (time.monotonic() - began))
+"""
+
+
+@pytest.fixture
+def container(make_brood):
+    """A brood without --no-daemon and --log, process 1 of a namespace; `inside` is its pid as we see it."""
+    brood = make_brood(start=False)
+    brood.prefix = [shutil.which("unshare"), "--pid", "--fork", "--mount-proc", "--kill-child"]
+    command = brood.command
+    brood.command = lambda: [w for w in without(command(), "--log", 1) if w != "--no-daemon"]
+    brood.start()
+    brood.inside = next(p for p, (ppid, _, _) in processes().items() if ppid == brood.pid)
+    return brood
+
+
+def without(words, option, values):
+    i = words.index(option)
+    return words[:i] + words[i + 1 + values:]
+
+
+def zombies(pid):
+    return [p for p, (ppid, state, _) in processes().items() if ppid == pid and state == "Z"]
+
+
+def enter(brood, *command):
+    return ["nsenter", "--pid", "--mount", "--target", str(brood.inside), *command]
+
+
+def test_it_stays_in_the_foreground_and_logs_to_stderr(container):
+    assert container.pid_path.read_text() == "1\n"
+    assert not container.log_path.exists()
+    assert "brood is ready" in (container.dir / "output").read_text()
+
+
+def test_orphans_leave_no_zombie(container):
+    container.serve("echo", processes=2)
+    run = subprocess.run(enter(container, sys.executable, "-c", ORPHANAGE, str(ORPHANS), str(RATE)), check=True,
+                         capture_output=True, text=True)
+    ended = time.monotonic()
+    wait_until(lambda: not zombies(container.inside), what=lambda: f"no zombie, but {len(zombies(container.inside))}")
+    assert time.monotonic() - ended < 1
+    print(f"{ORPHANS} orphans, {float(run.stdout):.0f} a second")
+    assert container.fetch("/id?id=1").body == b"1"
+
+
+def test_its_own_children_are_still_noticed(container):
+    container.serve("echo", processes=1)
+    (worker,) = container.workers("echo")
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: container.workers("echo") not in ([], [worker]), what="another worker")
+    (router,) = container.pids("brood: router")
+    os.kill(router, signal.SIGKILL)
+    wait_until(lambda: container.pids("brood: router") not in ([], [router]), what="another router")
+    assert container.fetch("/id?id=1").body == b"1"
+
+
+def test_term_ends_everything(container):
+    container.serve("echo", processes=2)
+    stray = subprocess.Popen(enter(container, "sh", "-c", "sleep 1000 & sleep 1000"))
+    wait_until(lambda: len([1 for _, _, line in processes().values() if line == "sleep 1000"]) >= 2, what="strays")
+    family = container.family()
+    began = time.monotonic()
+    os.kill(container.inside, signal.SIGTERM)
+    assert container.process.wait(20) == 0
+    wait_until(lambda: not [p for p in family if is_alive(p)], what="end of all processes")
+    assert time.monotonic() - began < 10
+    assert stray.wait(5) == -signal.SIGKILL
+
+
+def test_an_upgrade_is_refused(container):
+    os.kill(container.inside, signal.SIGUSR2)
+    wait_until(lambda: container.status("/upgrade")["state"] == "failed", what="the refusal")
+    assert "process 1 cannot be replaced" in container.status("/upgrade")["reason"]
