@@ -30,6 +30,7 @@
 #include "main/main_heir.h"
 #include "main/main_history.h"
 #include "main/main_lines.h"
+#include "main/main_live.h"
 #include "main/main_open.h"
 #include "main/main_quit.h"
 #include "main/main_spawn.h"

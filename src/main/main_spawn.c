@@ -28,6 +28,7 @@
 #include "main/main_after.h"
 #include "main/main_cohort.h"
 #include "main/main_lines.h"
+#include "main/main_live.h"
 #include "main/main_open.h"
 #include "main/main_quit.h"
 #include "main/main_upgrade.h"
@@ -45,41 +46,6 @@ main_of_process(struct process *p)
 }
 
 /* --- what is said of a start --- */
-
-/* A launch of the same application that came before this one is still there. */
-static bool
-older_runs(struct main *m, const struct process *p)
-{
-    const char *name = launch_get(p->card, "name", "");
-    const struct process *q;
-
-    list_foreach (q, &m->children.all, link) {
-        if (q->role == p->role && q->launch < p->launch && q->card != NULL &&
-            strcmp(launch_get(q->card, "name", ""), name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void
-tell_live(struct main *m, struct process *p)
-{
-    const struct msg_live live = {.launch = p->launch, .alone = p->alone};
-
-    if (p->live && p->life.state == PROC_READY && !(p->alone && older_runs(m, p)))
-        main_tell(m, p, MSG_PROCESS_LIVE, &live, NULL, 0);
-}
-
-/* A launch is gone: perhaps another one waited for that. */
-static void
-tell_those_who_wait(struct main *m)
-{
-    struct process *p;
-
-    list_foreach (p, &m->children.all, link)
-        if (p->alone)
-            tell_live(m, p);
-}
 
 static struct channel *
 controller_line(struct main *m)
@@ -437,7 +403,7 @@ died(struct task *task, struct process *p, int status)
         if (m->phase > MAIN_DELAYING)
             main_quit_step(m);
         else
-            tell_those_who_wait(m);
+            main_live_next(m);
         return;
     }
     if (p->role->respawn == RESPAWN_NEVER && (m->modules_fd < 0 || !p->was_ready))
@@ -489,7 +455,7 @@ main_on_ready(struct task *task, struct channel *ch, br_unused struct message *m
     INJECT(main, started);
     about = main_about(p, 0);
     controller = roster_find(&m->children, ROLE_CONTROLLER, 0);
-    tell_live(m, p);
+    main_live_tell(m, p);
     if (p->asked != 0)
         answer(m, p, MSG_PROCESS_READY, &about);
     else if (p->launch != 0 && controller != NULL)
@@ -604,21 +570,5 @@ main_on_process_stop(struct task *task, br_unused struct channel *ch, struct mes
         answer(m, p, MSG_PROCESS_FAILED, &failed);
     }
     main_retire(m, p);
-    tell_those_who_wait(m);
-}
-
-void
-main_on_process_live(struct task *task, br_unused struct channel *ch, struct message *msg)
-{
-    const struct msg_live *order = msg->payload;
-    struct main *m = main_of(task);
-    const struct br_role *role = card_role(m);
-    struct process *p =
-        role != NULL ? roster_find_launch(&m->children, role->id, order->launch) : NULL;
-
-    if (p == NULL || order->launch == 0 || p->live)
-        return;
-    p->live = true;
-    p->alone = order->alone != 0;
-    tell_live(m, p);
+    main_live_next(m);
 }

@@ -21,7 +21,6 @@ int main_start_router(struct main *m, uint32_t cohort, uint32_t nth);
 void main_start_held(struct main *m, struct process *p);
 
 void main_on_process_start(struct task *task, struct channel *ch, struct message *msg);
-void main_on_process_live(struct task *task, struct channel *ch, struct message *msg);
 void main_on_process_stop(struct task *task, struct channel *ch, struct message *msg);
 void main_on_created(struct task *task, struct channel *ch, struct message *msg);
 void main_on_ready(struct task *task, struct channel *ch, struct message *msg);
