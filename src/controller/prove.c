@@ -106,12 +106,27 @@ is_answer(const struct probe *probe)
            memmem(probe->answer, probe->n, "\r\n\r\n", 4) != NULL;
 }
 
+/* A listener of a router: what an application accepts itself, no router can answer. */
+static bool
+is_routed(const struct listener_conf *listener)
+{
+    return !listener->tcp;
+}
+
+static unsigned
+count_routed(const struct generation *live)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < live->n_listeners; i++)
+        n += is_routed(&live->listeners[i]);
+    return n;
+}
+
 static void
 conclude_answers(struct proof *proof)
 {
-    const struct generation *live = proof->controller->apply.live.generation;
-
-    if (proof->answers < live->n_listeners)
+    if (proof->answers < count_routed(proof->controller->apply.live.generation))
         conclude(proof, -EPROTO, "no router answers");
     else
         conclude(proof, 0, "");
@@ -200,7 +215,8 @@ probe_router(struct channel *router, void *arg)
     const struct generation *live = round->proof->controller->apply.live.generation;
 
     for (size_t i = 0; i < live->n_listeners && round->rc == 0; i++)
-        round->rc = send_probe(round->proof, router, live->listeners[i].address);
+        if (is_routed(&live->listeners[i]))
+            round->rc = send_probe(round->proof, router, live->listeners[i].address);
 }
 
 static void

@@ -130,6 +130,31 @@ def test_a_request_under_way_finishes_in_the_old_main(installed):
     assert old.wait(20) == 0
 
 
+def test_connections_that_no_router_takes_need_no_proof(installed):
+    """An application that accepts by itself, beside one that routers serve, and alone."""
+    brood = installed.brood
+    port = free_port()
+    inetd = {"listeners": {f"127.0.0.1:{port}": {"protocol": "tcp", "pass": "applications/up"}},
+             "applications": {"up": {"type": "inetd", "executable": "/usr/bin/tr", "arguments": ["a-z", "A-Z"]}}}
+
+    def shouts():
+        with socket.create_connection(("127.0.0.1", port), 20) as s:
+            s.sendall(b"hatch")
+            s.shutdown(socket.SHUT_WR)
+            return s.makefile("rb").read() == b"HATCH"
+
+    for with_routes in (True, False):
+        conf = {**inetd, "listeners": dict(inetd["listeners"])}
+        if with_routes:
+            brood.port = free_port()
+            conf["listeners"][f"127.0.0.1:{brood.port}"] = {"pass": "routes"}
+            conf["routes"] = [{"action": {"return": 204}}]
+        brood.configure(conf)
+        brood.upgrade()
+        assert shouts()
+        assert not with_routes or brood.fetch().status == 204
+
+
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_program_that_fails_leaves_the_old_one_serving(installed, how):
     brood = installed.brood
