@@ -238,11 +238,11 @@ status_object(struct api_call *call, const struct numbers *n, const struct statu
         json_add(status, SLICE("state"), api_text(call, "draining"));
     add_modules(call, status);
     add_connections(call, status, sum);
-    add_upgrade(call, status);
     applications = add_object(call, status, SLICE("applications"));
     for (size_t i = 0; g != NULL && i < g->n_apps; i++)
         (g->apps[i].is_program ? add_program_application : add_application)(
             call, applications, &g->apps[i], n, live->launches[i]);
+    add_upgrade(call, status); /* behind what Unit has */
     return status;
 }
 
