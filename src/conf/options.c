@@ -160,12 +160,18 @@ const struct option *
 option_near(const struct option *opt, struct slice name, struct slice language)
 {
     struct near near = near_begin(name);
+    const struct option *best = NULL;
 
     for (const struct option *o = NULL; (o = option_next_child(opt, o)) != NULL;) {
-        if (option_is_of(o, language))
-            near_offer(&near, slice_cstr(option_name(o)));
+        struct slice offered = slice_cstr(option_name(o));
+
+        if (language.n > 0 && !option_is_of(o, language))
+            continue;
+        near_offer(&near, offered);
+        if (near.best.p == offered.p)
+            best = o;
     }
-    return near.best.p != NULL ? option_child(opt, near.best, language) : NULL;
+    return best;
 }
 
 bool

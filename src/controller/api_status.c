@@ -218,10 +218,12 @@ static void
 add_upgrade(struct api_call *call, struct json *status)
 {
     const struct upgraded *last = &call->controller->upgraded;
-    struct json *upgrade = add_object(call, status, SLICE("upgrade"));
-    const char *state = last->done ? "done" : last->reason[0] != '\0' ? "failed" : "none";
+    struct json *upgrade;
 
-    json_add(upgrade, SLICE("state"), api_text(call, state));
+    if (!last->done && last->reason[0] == '\0')
+        return; /* as Unit's, which knows no upgrade */
+    upgrade = add_object(call, status, SLICE("upgrade"));
+    json_add(upgrade, SLICE("state"), api_text(call, last->done ? "done" : "failed"));
     if (last->reason[0] != '\0')
         json_add(upgrade, SLICE("reason"), api_text(call, last->reason));
 }

@@ -423,6 +423,17 @@ mount_tmp(struct new_root *root, unsigned long flags, const char *data, struct b
     return rc;
 }
 
+/* own: a path that must stay, should it lie in the /tmp that is covered. */
+static int
+mount_private_tmp(struct new_root *root, const char *own, struct br_err *err)
+{
+    bool covered = root->path == NULL && own != NULL && strncmp(own, "/tmp/", 5) == 0;
+    br_cleanup(fd_closep) int tree = covered ? copy_path(own, err) : -1;
+    int rc = covered && tree < 0 ? tree : mount_tmp(root, 0, TMPFS_PRIVATE, err);
+
+    return rc < 0 || !covered ? rc : attach_at(root, tree, own, true, err);
+}
+
 static int
 furnish(struct new_root *root, const struct launch *card, bool own_pids, const char *const *deps,
         const int *sources, struct br_err *err)
@@ -431,14 +442,15 @@ furnish(struct new_root *root, const struct launch *card, bool own_pids, const c
 
     if (launch_int(card, "read_only", 0) != 0)
         rc = set_read_only(root, err);
+    /* First, since what follows may lie below it. */
+    if (rc == 0 && launch_int(card, "private_tmp", 0) != 0)
+        rc = mount_private_tmp(root, deps[0], err);
+    else if (rc == 0 && root->path != NULL && automounts(card, "tmpfs"))
+        rc = mount_tmp(root, MS_NOEXEC, TMPFS_OF_ROOT, err);
     if (rc == 0 && root->path != NULL)
         rc = bind_deps(root, deps, err);
     if (rc == 0 && (root->path != NULL ? automounts(card, "procfs") : own_pids))
         rc = mount_proc(root, own_pids, err);
-    if (rc == 0 && launch_int(card, "private_tmp", 0) != 0)
-        rc = mount_tmp(root, 0, TMPFS_PRIVATE, err);
-    else if (rc == 0 && root->path != NULL && automounts(card, "tmpfs"))
-        rc = mount_tmp(root, MS_NOEXEC, TMPFS_OF_ROOT, err);
     return rc < 0 ? rc : bind_more(root, card, sources, err);
 }
 

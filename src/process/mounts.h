@@ -22,7 +22,7 @@
  *               the kernel lets us, and a plain chroot is done where it does not
  *   own_pids    it was born into a pid namespace: /proc must be a new one
  *   deps        ended by NULL: paths of this machine that the new root has too, read-only; those
- *               that are not there are left out
+ *               that are not there are left out.  The first one stays in reach in any case
  */
 int mounts_make(const struct launch *card, bool own_mounts, bool own_pids, const char *const *deps,
                 struct br_err *err);

@@ -89,7 +89,8 @@ look_over(struct migration *m, const char *path)
     if (migrate_mark_absent(m, (struct place){path, 0}))
         return;
     if (validate(m->arena, m->root, NULL, &fault) < 0)
-        migrate_note(m, (struct place){path, 0}, fault.path, NOTE_REFUSED, "%s", fault.err.text);
+        migrate_note(m, (struct place){path, 0}, arena_cstr(m->arena, slice_cstr(fault.path)),
+                     NOTE_REFUSED, "%s", fault.err.text);
 }
 
 /* What was made in any order, in the order in which one reads. */
