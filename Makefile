@@ -12,7 +12,7 @@ CC     ?= cc
 RELEASE := build/release
 TEST    := build/test
 
-.PHONY: help run stop test unit build install bench chaos fuzz lint docs transcript model clean
+.PHONY: help run stop test test-interp unit build install bench chaos fuzz lint docs transcript model clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make stop     stop what make run started'
 	@echo 'make build    the release build alone, in $(RELEASE)'
 	@echo 'make unit     the unit tests alone'
+	@echo 'make test-interp  the behavioural suite of prefork-interp'
 	@echo 'make install  PREFIX=/usr/local DESTDIR='
 	@echo 'make lint     layering, format, clang-tidy, -Werror with gcc and clang'
 	@echo 'make fuzz     each fuzz target for SECONDS=30 (default)'
@@ -59,6 +60,13 @@ test:
 	ninja -C $(RELEASE)
 	ninja -C $(TEST)
 	@tools/test $(TEST) $(RELEASE)
+
+# Not part of `make test` yet: docs/interp.md, "Tests", says why.
+test-interp:
+	@tools/setup test
+	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja
+	ninja -C $(RELEASE)
+	BROOD_BUILD=$(CURDIR)/$(RELEASE) /usr/bin/python3 -m pytest -q -n 2 tests/interp
 
 unit:
 	@tools/setup test
