@@ -1,9 +1,8 @@
 /*
  * isolation.h - what a process does not share with the rest of the machine, from its launch card.
  *
- *   parent: isolation_birth -> clone3 -> (CREATED) isolation_outside -> (GO) … reaped:
- * isolation_after child:                                isolation_inside -> becomes its user ->
- * confine
+ *   parent: birth -> clone3 -> (CREATED) outside -> (GO) -> … -> reaped: after
+ *   child:  inside -> becomes its user -> confine.h
  *
  * Card keys: namespace (mount, network, …, one each), uid_map, gid_map ("INSIDE OUTSIDE N"),
  * hostname; those of mounts.h and cgroup.h.
