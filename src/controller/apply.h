@@ -39,11 +39,10 @@ struct apply {
     struct conf_fault fault;
     unsigned step; /* how many steps were begun */
     const struct apply_step *doing;
-    size_t asked;       /* steps of the plan that it has looked at */
-    unsigned pending;   /* answers that it still waits for */
-    bool for_routers;   /* it waits for the routers */
-    bool routers_asked; /* main was told how routers shall be, and not yet what becomes of it */
-    struct timer hush;  /* it waits for who is half connected to a listener that goes */
+    size_t asked;      /* steps of the plan that it has looked at */
+    unsigned pending;  /* answers that it still waits for */
+    bool for_routers;  /* it waits for the routers */
+    struct timer hush; /* it waits for who is half connected to a listener that goes */
 };
 
 void apply_init(struct apply *a, struct task *task, const struct conf_modules *modules);

@@ -210,7 +210,10 @@ main_on_routers_keep(struct task *task, struct channel *ch br_unused, struct mes
 }
 
 void
-main_on_routers_drop(struct task *task, struct channel *ch br_unused, struct message *msg br_unused)
+main_on_routers_drop(struct task *task, struct channel *ch, struct message *msg)
 {
+    const struct msg_result result = {0};
+
     drop(main_of(task), NULL);
+    dispatch_reply(ch, msg, MSG_DONE, &result, NULL, 0);
 }

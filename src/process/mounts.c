@@ -423,15 +423,36 @@ mount_tmp(struct new_root *root, unsigned long flags, const char *data, struct b
     return rc;
 }
 
-/* own: a path that must stay, should it lie in the /tmp that is covered. */
+/* What is needed and lies in the old /tmp, read-only in the new one: deps that are there. */
 static int
-mount_private_tmp(struct new_root *root, const char *own, struct br_err *err)
+bind_covered(struct new_root *root, int old, const char *const *deps, struct br_err *err)
 {
-    bool covered = root->path == NULL && own != NULL && strncmp(own, "/tmp/", 5) == 0;
-    br_cleanup(fd_closep) int tree = covered ? copy_path(own, err) : -1;
-    int rc = covered && tree < 0 ? tree : mount_tmp(root, 0, TMPFS_PRIVATE, err);
+    int rc = 0;
 
-    return rc < 0 || !covered ? rc : attach_at(root, tree, own, true, err);
+    for (; rc == 0 && *deps != NULL; deps++) {
+        br_cleanup(fd_closep) int at = -1;
+        br_cleanup(fd_closep) int tree = -1;
+
+        if (strncmp(*deps, "/tmp/", 5) != 0)
+            continue;
+        at = openat(old, *deps + 5, O_PATH | O_CLOEXEC);
+        tree = at < 0 ? -errno : copy_tree(at);
+        if (tree >= 0)
+            rc = attach_at(root, tree, *deps, true, err);
+        else if (tree != -ENOENT)
+            rc = br_fail(err, tree, "cannot copy the mounts of \"%s\"", *deps);
+    }
+    return rc;
+}
+
+/* Over the root that we have it covers what may be needed. */
+static int
+mount_private_tmp(struct new_root *root, const char *const *deps, struct br_err *err)
+{
+    br_cleanup(fd_closep) int old = root->path == NULL ? open("/tmp", O_PATH | O_CLOEXEC) : -1;
+    int rc = mount_tmp(root, 0, TMPFS_PRIVATE, err);
+
+    return rc < 0 || old < 0 ? rc : bind_covered(root, old, deps, err);
 }
 
 static int
@@ -444,7 +465,7 @@ furnish(struct new_root *root, const struct launch *card, bool own_pids, const c
         rc = set_read_only(root, err);
     /* First, since what follows may lie below it. */
     if (rc == 0 && launch_int(card, "private_tmp", 0) != 0)
-        rc = mount_private_tmp(root, deps[0], err);
+        rc = mount_private_tmp(root, deps, err);
     else if (rc == 0 && root->path != NULL && automounts(card, "tmpfs"))
         rc = mount_tmp(root, MS_NOEXEC, TMPFS_OF_ROOT, err);
     if (rc == 0 && root->path != NULL)

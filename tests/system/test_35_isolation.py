@@ -9,15 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from brood import APPS, BUILD, MODULES, free_port, is_alive, python_app, wait_until
+from brood import APPS, free_port, is_alive, python_app, wait_until
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 NOBODY = 65534
 OTHERS = 100000  # ids that belong to nobody on the machine
-
-
-UNDER_TMP = Path(MODULES or BUILD).resolve().is_relative_to("/tmp")
-NOT_UNDER_TMP = pytest.mark.skipif(UNDER_TMP, reason="the build lies in /tmp, which this covers")
 
 
 def hierarchy():
@@ -209,7 +205,6 @@ def test_a_root_with_its_own_files_and_links(brood, tmp_path):
 
 
 @AS_ROOT
-@NOT_UNDER_TMP
 def test_automounts_can_be_left_out(brood, tmp_path):
     root = tmp_path / "root"
     root.mkdir()
@@ -220,11 +215,10 @@ def test_automounts_can_be_left_out(brood, tmp_path):
                            "automount": {"language_deps": False, "procfs": False, "tmpfs": False}})
     assert answer.status == 200, answer.text
     assert inside(brood, "?read=/proc/self/stat")["read"] == "errno 2"
-    assert inside(brood, "?write=/tmp/x")["write"] == "errno 2"
+    assert inside(brood, "?write=/tmp/x")["write"] in ("errno 2", "errno 13")  # the latter when our modules lie below /tmp
 
 
 @AS_ROOT
-@NOT_UNDER_TMP
 def test_read_only_and_a_private_tmp(brood, tmp_path):
     os.chmod(tmp_path, 0o777)
     marker = Path(f"/tmp/brood-isolation-{os.getpid()}")

@@ -312,10 +312,10 @@ a_cancelled_change_is_taken_back_and_the_next_one_begins(void **state)
     assert_false(apply_introduces(&w->apply, SLICE("b")));
     assert_int_equal(apply_waiting(&w->apply), 1);
     assert_int_equal(apply_cancel(&w->apply, "it takes too long"), 0);
+    peers_settle(&w->peers);
     assert_true(first.is_over);
     assert_int_equal(first.outcome, CHANGE_REFUSED);
     assert_string_equal(first.detail, "it takes too long");
-    peers_settle(&w->peers);
     assert_int_equal(second.outcome, CHANGE_APPLIED);
     assert_string_equal(w->peers.story,
                         "OPEN *:81; CLOSE *:81; SAVE; PREPARE0 2; COMMIT0 2; KEEP; ");
@@ -441,6 +441,22 @@ the_other_routers_are_told_to_forget_it(void **state)
     assert_int_equal(one.outcome, CHANGE_REFUSED);
     assert_true(peers_told(&w->peers, "ABORT0 1"));
     assert_false(peers_told(&w->peers, "COMMIT"));
+}
+
+static void
+it_is_over_when_main_has_taken_it_back(void **state)
+{
+    static struct wish one; /* lives until the teardown, which ends it */
+    struct world *w = *state;
+
+    add_router(w, 0);
+    w->peers.refuse = "OPEN *:81";
+    w->peers.ignore = "ROUTERS_DROP";
+    wish(w, &one, ONE);
+    peers_settle(&w->peers);
+    assert_true(peers_told(&w->peers, "ROUTERS_DROP"));
+    assert_false(one.is_over);
+    assert_int_equal(apply_cancel(&w->apply, "too late"), -EBUSY);
 }
 
 static void
@@ -576,6 +592,7 @@ main(void)
         A_TEST(a_text_that_cannot_be_saved),
         A_TEST(a_router_that_cannot_build_it),
         A_TEST(the_other_routers_are_told_to_forget_it),
+        A_TEST(it_is_over_when_main_has_taken_it_back),
         A_TEST(a_text_that_cannot_be_kept_is_live_and_reported),
         A_TEST(without_a_router_a_change_waits),
         A_TEST(a_router_that_dies_while_it_builds_is_absent),

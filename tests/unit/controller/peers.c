@@ -125,6 +125,7 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
                        sizeof(status.head) + status.head.n_processes * sizeof(*status.processes));
         break;
     case MSG_ROUTERS:
+    case MSG_ROUTERS_DROP:
     case MSG_SAVE:
     case MSG_KEEP:
     case MSG_REMOVE:
@@ -150,6 +151,12 @@ peers_main_answers(struct peers *p, struct channel *ch, struct message *m, bool 
     }
 }
 
+static bool
+is_this(const char *wanted, const char *noted)
+{
+    return wanted != NULL && strcmp(wanted, noted) == 0;
+}
+
 static void
 peers_hear_main(struct channel *ch, struct message *m)
 {
@@ -163,15 +170,14 @@ peers_hear_main(struct channel *ch, struct message *m)
         fd_close(&p->running);
         p->running = fd_take(&m->fds[0]);
         return;
-    case MSG_ROUTERS: /* so are these, and nothing but their refusal is of interest */
+    case MSG_ROUTERS: /* so are these, unless the test is about them */
     case MSG_ROUTERS_KEEP:
     case MSG_ROUTERS_DROP:
-        if (p->refuse == NULL || strcmp(p->refuse, msg_info[m->type].name) != 0) {
-            peers_main_answers(p, ch, m, false);
-            return;
-        }
         snprintf(noted, sizeof(noted), "%s", msg_info[m->type].name);
-        break;
+        if (is_this(p->refuse, noted) || is_this(p->ignore, noted))
+            break;
+        peers_main_answers(p, ch, m, false);
+        return;
     case MSG_OPEN:
     case MSG_CLOSE:
         if (open->kind == OPEN_CONTROL)
@@ -190,8 +196,8 @@ peers_hear_main(struct channel *ch, struct message *m)
         snprintf(noted, sizeof(noted), "%s", msg_info[m->type].name);
     }
     peers_note(p, "%s; ", noted);
-    if (p->ignore == NULL || strcmp(noted, p->ignore) != 0)
-        peers_main_answers(p, ch, m, p->refuse != NULL && strcmp(noted, p->refuse) == 0);
+    if (!is_this(p->ignore, noted))
+        peers_main_answers(p, ch, m, is_this(p->refuse, noted));
 }
 
 static void
@@ -210,11 +216,10 @@ peers_hear_router(struct channel *ch, struct message *m)
     snprintf(noted, sizeof(noted), "%s%u %u", msg_info[m->type].name + strlen("CONF_"),
              channel_peer(ch)->index, conf->generation);
     peers_note(p, "%s; ", noted);
-    if (p->ignore != NULL && strcmp(noted, p->ignore) == 0)
+    if (is_this(p->ignore, noted))
         return;
     if (m->type == MSG_CONF_PREPARE)
-        peers_result(ch, m, MSG_CONF_PREPARED, conf->generation,
-                     p->refuse != NULL && strcmp(noted, p->refuse) == 0);
+        peers_result(ch, m, MSG_CONF_PREPARED, conf->generation, is_this(p->refuse, noted));
     else if (m->type == MSG_CONF_COMMIT)
         assert_int_equal(channel_send(ch, MSG_CONF_LIVE, conf, NULL, 0, 0, m->serial), 0);
 }
