@@ -13,8 +13,8 @@
  * can fail comes before commit.  To undo is to take back all that was asked for, answered or not:
  * messages to main and to a router keep their order, so taking back arrives after the question.
  *
- * The steps are in apply_steps.c.  From the commit on the routers are given the new generation whatever happens (routers.c); the old
- * launches end when nobody needs them any more (retire.c).
+ * The steps are in apply_steps.c.  From the commit on the routers are given the new generation
+ * whatever happens (routers.c); the old launches end when nobody needs them any more (retire.c).
  */
 #include "controller/apply.h"
 
