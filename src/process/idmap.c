@@ -17,17 +17,15 @@
 
 #define MAP_BYTES 4096 /* the kernel takes one page in one write */
 
-static int
-write_proc(pid_t pid, const char *name, const char *text, size_t n)
+int
+idmap_write(pid_t pid, const char *file, const char *text)
 {
     br_cleanup(fd_closep) int fd = -1;
     char path[64];
 
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
     fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    return write(fd, text, n) == (ssize_t)n ? 0 : -errno;
+    return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
 static int
@@ -47,7 +45,7 @@ write_map(pid_t pid, const char *name, const struct program_map *map, unsigned n
         if (used >= sizeof(text))
             return -EINVAL;
     }
-    return write_proc(pid, name, text, used);
+    return idmap_write(pid, name, text);
 }
 
 static int
@@ -56,7 +54,7 @@ write_maps(const struct program *p, pid_t pid)
     int rc = 0;
 
     if (!creds_privileged())
-        rc = write_proc(pid, "setgroups", "deny", 4);
+        rc = idmap_write(pid, "setgroups", "deny");
     if (rc == 0)
         rc = write_map(pid, "gid_map", p->gid_map, p->n_gid_map, getegid());
     if (rc == 0)

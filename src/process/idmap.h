@@ -22,6 +22,12 @@ struct idmap {
     pthread_t thread;
 };
 
+/*
+ * idmap_write - text as the file (uid_map, gid_map, setgroups) of /proc/PID.  One write(2): the
+ * kernel takes a map whole or not at all.  0 or -errno.
+ */
+int idmap_write(pid_t pid, const char *file, const char *text);
+
 /* 0 or -errno. */
 int idmap_begin(struct idmap *m, const struct program *p);
 /* The child has executed, failed, or was never made. */

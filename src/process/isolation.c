@@ -12,7 +12,6 @@
 #include "process/isolation.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,6 +23,7 @@
 #include "base/fd.h"
 #include "process/cgroup.h"
 #include "process/creds.h"
+#include "process/idmap.h"
 #include "process/mounts.h"
 
 #define RANGES_MAX 340 /* the kernel's own limit of a map's lines */
@@ -83,25 +83,16 @@ isolation_fork(struct birth *birth)
 /* --- id maps --- */
 
 static int
-write_proc(pid_t pid, const char *name, const char *text, struct br_err *err)
+write_text(pid_t pid, const char *file, const char *text, struct br_err *err)
 {
-    char path[64];
-    br_cleanup(fd_closep) int fd = -1;
+    int rc = idmap_write(pid, file, text);
 
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return br_fail(err, -errno, "cannot open \"%s\"", path);
-    /* One write(2): the kernel takes a map whole or not at all. */
-    if (write(fd, text, strlen(text)) < 0)
-        return br_fail(err, -errno, "the kernel refuses the %s \"%.200s\"", name, text);
-    return 0;
+    return rc < 0 ? br_fail(err, rc, "the kernel refuses the %s \"%.200s\"", file, text) : 0;
 }
 
 /* The card's ranges, or the one that maps id to itself. */
 static int
-write_map(const struct launch *card, pid_t pid, const char *key, const char *file, unsigned id,
-          struct br_err *err)
+write_map(const struct launch *card, pid_t pid, const char *file, unsigned id, struct br_err *err)
 {
     const char *range;
     unsigned pos = 0;
@@ -109,13 +100,13 @@ write_map(const struct launch *card, pid_t pid, const char *key, const char *fil
     int rc;
 
     buf_init(&b, RANGES_MAX * 40);
-    while ((range = launch_next(card, key, &pos)) != NULL)
+    while ((range = launch_next(card, file, &pos)) != NULL)
         buf_printf(&b, "%s\n", range);
     if (b.n == 0)
         buf_printf(&b, "%u %u 1\n", id, id);
     buf_putc(&b, '\0');
     rc = b.error != 0 ? br_fail(err, b.error, "too many ranges in the %s", file)
-                      : write_proc(pid, file, b.p, err);
+                      : write_text(pid, file, b.p, err);
     buf_done(&b);
     return rc;
 }
@@ -151,10 +142,10 @@ isolation_outside(const struct launch *card, pid_t pid, struct br_err *err)
         return 0;
     rc = ids_of(card, &uid, &gid, err);
     if (rc == 0 && !creds_privileged())
-        rc = write_proc(pid, "setgroups", "deny", err); /* user_namespaces(7): else no gid_map */
+        rc = write_text(pid, "setgroups", "deny", err); /* user_namespaces(7): else no gid_map */
     if (rc == 0)
-        rc = write_map(card, pid, "uid_map", "uid_map", uid, err);
-    return rc < 0 ? rc : write_map(card, pid, "gid_map", "gid_map", gid, err);
+        rc = write_map(card, pid, "uid_map", uid, err);
+    return rc < 0 ? rc : write_map(card, pid, "gid_map", gid, err);
 }
 
 /* Does a range of the card cover that id, as seen inside? */
