@@ -66,7 +66,7 @@ test-interp:
 	@tools/setup test
 	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
-	BROOD_BUILD=$(CURDIR)/$(RELEASE) /usr/bin/python3 -m pytest -q -n 2 tests/interp
+	BROOD_INTERP_ALL=1 BROOD_BUILD=$(CURDIR)/$(RELEASE) /usr/bin/python3 -m pytest -q -n 2 tests/interp
 
 unit:
 	@tools/setup test

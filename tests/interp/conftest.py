@@ -1,3 +1,4 @@
+import os
 import sys
 import tempfile
 import shutil
@@ -8,10 +9,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import ORIGINAL, ORIGINAL_LIBRARY, Pair
-from languages import LANGUAGES, PERL
+from languages import CORE, LANGUAGES, PERL
 
 PAIRS = [("ours", "ours", language) for language in LANGUAGES]
 PAIRS += [("original", "ours", PERL), ("ours", "original", PERL), ("original", "original", PERL)]
+if os.environ.get("BROOD_INTERP_ALL"):
+    PAIRS += [("original", "ours", language) for language in LANGUAGES if language.core]
 
 # What the original does otherwise, by test: wrapper or library that has the defect, and its number in the
 # list of docs/interp.md. Each runs all the same, and is reported as expected to fail.
@@ -34,6 +37,13 @@ def applies(pair, part):
             "both": wrapper == "original" and library == "original"}.get(part, False)
 
 
+def is_for(language, test, chosen):
+    """chosen: the test names its languages, so it is one of few."""
+    if test in language.cannot:
+        return False
+    return not language.core or chosen or test in CORE or bool(os.environ.get("BROOD_INTERP_ALL"))
+
+
 def pytest_generate_tests(metafunc):
     if "pair" not in metafunc.fixturenames:
         return
@@ -45,6 +55,8 @@ def pytest_generate_tests(metafunc):
         if only and (wrapper, library) not in only.args:
             continue
         if languages and language.name not in languages.args:
+            continue
+        if not is_for(language, metafunc.function.__name__, languages):
             continue
         marks = []
         if language.without:

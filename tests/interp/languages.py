@@ -25,6 +25,8 @@ class Language:
     module_text: str           # its text; {version} is replaced
     library: dict = field(default_factory=dict)  # environment under which the interpreter finds our library
     without: str = ""          # why it cannot be run here; empty: it can
+    cannot: dict = field(default_factory=dict)  # tests that are not for it, with the reason
+    core: bool = False         # without BROOD_INTERP_ALL only the tests of CORE
 
     def module(self, directory, version):
         Path(directory, self.module_name).write_text(self.module_text.replace("{version}", version))
@@ -37,4 +39,24 @@ PERL = Language("perl", "perl", "probe.pl", "-w", "ProbeModule.pm",
 PYTHON = Language("python", os.environ.get("BROOD_TEST_PYTHON", "/usr/bin/python3"), "probe.py", "-Xfaulthandler", "probe_module.py",
                   "def version(): return '{version}'\n", {"PYTHONPATH": str(GUESTS / "python")})
 
-LANGUAGES = [PERL, PYTHON]
+RUBY = Language("ruby", "ruby", "probe.rb", "-W1", "probe_module.rb",
+                "module ProbeModule\n  def self.version = '{version}'\nend\n", {"RUBYLIB": str(GUESTS / "ruby")},
+                "" if shutil.which("ruby") else "ruby is not installed", core=True)
+
+LANGUAGES = [PERL, PYTHON, RUBY]
+
+# What each step of a call and of a server's life needs a library for: quick enough for `make test`.
+# With BROOD_INTERP_ALL=1 (`make test-interp`) every language runs every test.
+CORE = {
+    "test_a_second_call_finds_the_first_ones_initialisation", "test_arguments_are_the_callers_own", "test_arguments_with_every_byte",
+    "test_the_environment_is_exactly_the_callers", "test_a_variable_that_is_gone_is_gone", "test_a_call_with_a_long_environment",
+    "test_the_variable_is_not_seen_by_children", "test_falling_off_the_end_is_success", "test_death_by_signal_is_reproduced",
+    "test_stdin_to_stdout_any_bytes", "test_files_keep_their_offset", "test_output_left_in_buffers_is_written",
+    "test_a_closed_stdout_stays_closed", "test_a_closed_stdin_stays_closed", "test_a_terminal_is_a_terminal",
+    "test_the_programs_name_is_unchanged", "test_random_numbers_differ", "test_any_directory_shares_a_server_with_C",
+    "test_the_umask_is_the_callers", "test_what_the_first_caller_ignored_is_not_for_others",
+    "test_further_descriptors_are_the_callers", "test_a_changed_module_is_loaded_anew", "test_a_file_that_was_named_is_checked",
+    "test_a_callers_death_interrupts_the_service", "test_a_service_outlives_its_interpreter",
+    "test_a_killed_server_is_an_error_and_interrupts_the_service", "test_a_script_that_never_says_it_is_ready",
+    "test_an_unknown_option_is_named", "test_standalone", "test_a_wrong_variable_is_named", "test_nothing_is_left_of_a_call",
+}
