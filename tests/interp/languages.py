@@ -43,7 +43,10 @@ RUBY = Language("ruby", "ruby", "probe.rb", "-W1", "probe_module.rb",
                 "module ProbeModule\n  def self.version = '{version}'\nend\n", {"RUBYLIB": str(GUESTS / "ruby")},
                 "" if shutil.which("ruby") else "ruby is not installed", core=True)
 
-LANGUAGES = [PERL, PYTHON, RUBY]
+PHP = Language("php", "php", "probe.php", "-q", "probe_module.php", "<?php function probe_version() { return '{version}'; }\n",
+               {"PROBE_PHP": str(GUESTS / "php")}, "" if shutil.which("php") else "php is not installed", core=True)
+
+LANGUAGES = [PERL, PYTHON, RUBY, PHP]
 
 # What each step of a call and of a server's life needs a library for: quick enough for `make test`.
 # With BROOD_INTERP_ALL=1 (`make test-interp`) every language runs every test.
