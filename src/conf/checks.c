@@ -109,12 +109,8 @@ check_refuse_member(struct check *c, const struct json *member, const char *fmt,
     return -EBADMSG;
 }
 
-/* A check of one string, of which an option may have several. */
-typedef int text_check_fn(struct check *c, const struct json *text);
-
-/* The string, or each string of the array; the validation stands at the one that is looked at. */
-static int
-each_text(struct check *c, const struct json *value, text_check_fn *check)
+int
+check_each(struct check *c, const struct json *value, text_check_fn *check)
 {
     struct check_frame frame = {.up = c->at};
     int rc = 0;
@@ -159,13 +155,13 @@ refuse_empty(struct check *c, const struct json *text)
 int
 check_text(struct check *c, const struct json *value)
 {
-    return each_text(c, value, refuse_nul);
+    return check_each(c, value, refuse_nul);
 }
 
 int
 check_not_empty(struct check *c, const struct json *value)
 {
-    return each_text(c, value, refuse_empty);
+    return check_each(c, value, refuse_empty);
 }
 
 static int
@@ -196,13 +192,13 @@ compile_decoded(struct check *c, const struct json *text)
 int
 check_patterns(struct check *c, const struct json *value)
 {
-    return each_text(c, value, compile_verbatim);
+    return check_each(c, value, compile_verbatim);
 }
 
 int
 check_patterns_decoded(struct check *c, const struct json *value)
 {
-    return each_text(c, value, compile_decoded);
+    return check_each(c, value, compile_decoded);
 }
 
 static int
@@ -227,7 +223,7 @@ parse_only(struct check *c, const struct json *text)
 int
 check_template(struct check *c, const struct json *value)
 {
-    return each_text(c, value, parse_only);
+    return check_each(c, value, parse_only);
 }
 
 int
@@ -235,7 +231,7 @@ check_share(struct check *c, const struct json *value)
 {
     if (value->type == JSON_ARRAY && value->n == 0)
         return check_refuse(c, value, "The array of \"share\" must have at least one element.");
-    return each_text(c, value, parse_only);
+    return check_each(c, value, parse_only);
 }
 
 /* The end of a sentence that says that there is no such name. */

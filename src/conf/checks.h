@@ -41,6 +41,11 @@ int check_refuse_name(struct check *c, const struct json *member, const char *fm
 int check_refuse_member(struct check *c, const struct json *member, const char *fmt, ...)
     br_printf(3, 4);
 
+/* A check of one string, of which an option may have several. */
+typedef int text_check_fn(struct check *c, const struct json *text);
+/* The string, or each string of the array; the validation stands at the one that is looked at. */
+int check_each(struct check *c, const struct json *value, text_check_fn *check);
+
 /* What the fault is about, for the sentence: "pass", or: element 2 of "share". */
 const char *check_subject(struct check *c);
 
@@ -64,6 +69,7 @@ int check_cgroup(struct check *c, const struct json *value);
 int check_directory(struct check *c, const struct json *value);
 int check_hostname(struct check *c, const struct json *value);
 int check_isolation(struct check *c, const struct json *value);
+int check_limit(struct check *c, const struct json *value);
 int check_listener(struct check *c, const struct json *value);
 int check_log_path(struct check *c, const struct json *value);
 int check_mime_types(struct check *c, const struct json *value);

@@ -5,52 +5,26 @@
 
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/rights.h"
 
 #define HOST_NAME_BYTES 64  /* uname(2) */
 #define RANGES_MAX      340 /* user_namespaces(7): lines of a map */
 
-static bool
-has_nul(const struct json *value)
-{
-    return memchr(value->text.p, '\0', value->text.n) != NULL;
-}
-
 static int
 absolute(struct check *c, const struct json *path)
 {
-    if (!slice_starts(path->text, SLICE("/")) || path->text.n >= PATH_MAX || has_nul(path))
-        return check_refuse(c, path, "The value of %s must be an absolute path.", check_subject(c));
-    return 0;
-}
+    int rc = check_text(c, path);
 
-/* The same check of a string, or of each of an array. */
-static int
-each(struct check *c, const struct json *value, int (*check)(struct check *, const struct json *))
-{
-    struct check_frame frame = {.up = c->at};
-    int rc = 0;
-
-    if (value->type == JSON_STRING)
-        return check(c, value);
-    c->at = &frame;
-    json_foreach(element, value)
-    {
-        rc = check(c, element);
-        if (rc < 0)
-            break;
-        frame.index++;
-    }
-    c->at = frame.up;
+    if (rc == 0 && (!slice_starts(path->text, SLICE("/")) || path->text.n >= PATH_MAX))
+        rc = check_refuse(c, path, "The value of %s must be an absolute path.", check_subject(c));
     return rc;
 }
 
 int
 check_absolute(struct check *c, const struct json *value)
 {
-    return each(c, value, absolute);
+    return check_each(c, value, absolute);
 }
 
 static int
@@ -71,7 +45,7 @@ capability(struct check *c, const struct json *value)
 int
 check_capabilities(struct check *c, const struct json *value)
 {
-    return each(c, value, capability);
+    return check_each(c, value, capability);
 }
 
 int
@@ -94,9 +68,12 @@ check_cgroup(struct check *c, const struct json *value)
 {
     struct slice rest = value->text, piece;
     size_t named = 0;
+    int rc = check_text(c, value);
 
-    if (value->text.n >= PATH_MAX || has_nul(value))
-        return check_refuse(c, value, "The value of %s must be a path.", check_subject(c));
+    if (rc < 0)
+        return rc;
+    if (value->text.n >= PATH_MAX)
+        return check_refuse(c, value, "The value of %s is too long for a path.", check_subject(c));
     while (slice_split(&rest, '/', &piece)) {
         if (slice_eq(piece, SLICE("..")))
             return check_refuse(c, value, "The value of %s must not have the component \"..\".",
@@ -112,10 +89,12 @@ check_cgroup(struct check *c, const struct json *value)
 int
 check_hostname(struct check *c, const struct json *value)
 {
-    if (value->text.n == 0 || value->text.n > HOST_NAME_BYTES || has_nul(value))
-        return check_refuse(c, value, "The value of %s must be a name of 1 to %d bytes.",
-                            check_subject(c), HOST_NAME_BYTES);
-    return 0;
+    int rc = check_text(c, value);
+
+    if (rc == 0 && (value->text.n == 0 || value->text.n > HOST_NAME_BYTES))
+        rc = check_refuse(c, value, "The value of %s must be a name of 1 to %d bytes.",
+                          check_subject(c), HOST_NAME_BYTES);
+    return rc;
 }
 
 int
@@ -131,6 +110,20 @@ check_limit_name(struct check *c, const struct json *member)
         if (slice_eq(member->name, slice_cstr(names[i])))
             return 0;
     return check_refuse_name(c, member, "There is no limit %s.", check_quote(c, member->name));
+}
+
+/* -1 is no limit, and beyond all others. */
+int
+check_limit(struct check *c, const struct json *value)
+{
+    const struct json *soft = value->type == JSON_OBJECT ? json_get(value, SLICE("soft")) : NULL;
+    const struct json *hard = value->type == JSON_OBJECT ? json_get(value, SLICE("hard")) : NULL;
+    int64_t in_force, most;
+
+    if (soft == NULL || hard == NULL || json_integer(soft, &in_force) < 0 ||
+        json_integer(hard, &most) < 0 || most < 0 || (in_force >= 0 && in_force <= most))
+        return 0;
+    return check_refuse_member(c, soft, "The soft limit must not be above the hard one.");
 }
 
 static bool

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from api_table import dialect, layout, methods, options, transport
+from api_table import dialect, layout, methods, options, transport, whole
 from api_table.case import BASE, DONE, exchange, place_of, read_reply, request_bytes
 from brood import Brood, free_port
+from ctl import CTL
 
-CASES = [case for module in (dialect, layout, methods, options) for case in module.CASES]
+CASES = [case for module in (dialect, layout, methods, options, whole) for case in module.CASES]
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,46 @@ def test_transport(api, name, raw, status, title, says):
 
 
 def test_the_table_is_large_enough():
-    assert len(CASES) + len(transport.ROWS) >= 500
+    assert len(CASES) + len(transport.ROWS) >= 2000
     ids = [c.id for c in CASES]
     assert len(set(ids)) == len(ids), sorted(i for i in set(ids) if ids.count(i) > 1)
+
+
+# --- is the table whole ---
+
+def pointers(value, at=""):
+    """The JSON pointers of all members of it."""
+    yield at
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield from pointers(member, f"{at}/{str(name).replace('~', '~0').replace('/', '~1')}")
+
+
+def accepted_pointers():
+    for case in (*options.CASES, *whole.CASES):
+        target = case.target.partition("?")[0]
+        if case.method == "PUT" and case.status == 200 and target.startswith("/config") and isinstance(case.body, str):
+            yield from pointers(json.loads(place_of(case.body)[0]), target.removeprefix("/config"))
+
+
+def covers(option, found):
+    """Routes may be an array, or arrays by name."""
+    pattern = re.escape(option.rstrip("/")).replace(r"\*", "[^/]+").replace("/routes/[^/]+", r"/routes(/[^/]+)?/\d+") + "$"
+    return any(re.match(pattern, pointer) for pointer in found)
+
+
+def test_every_option_has_rows():
+    """Accepted in one row and refused in another; what is absent is refused, with all below it."""
+    listed = json.loads(subprocess.run([CTL, "options", "--json"], check=True, capture_output=True, text=True).stdout)
+    accepted = set(accepted_pointers())
+    refused = {case.path for case in CASES if case.status == 400 and case.path is not None}
+    absent = {o["path"] for o in listed if "absent" in o and "language" not in o or o.get("absent", "").startswith("choice")}
+    lacking = []
+    for o in listed:
+        if "absent" in o and (o["path"] not in absent or any(o["path"].startswith(above + "/") for above in absent)):
+            continue  # its type, or what it is a part of, is refused
+        if not covers(o["path"], refused) and not o["path"].endswith("/*"):
+            lacking.append(f"{o['path']} is nowhere refused")
+        if "absent" not in o and not covers(o["path"], accepted):
+            lacking.append(f"{o['path']} is nowhere accepted")
+    assert lacking == []
