@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 GUESTS = HERE.parents[1] / "src/guests/prefork_interp"
+BUILTIN = Path(os.environ.get("BROOD_BUILD", HERE.parents[1] / "build/test"), "src/guests/prefork_interp/bash")
 
 
 @dataclass
@@ -46,7 +47,10 @@ RUBY = Language("ruby", "ruby", "probe.rb", "-W1", "probe_module.rb",
 PHP = Language("php", "php", "probe.php", "-q", "probe_module.php", "<?php function probe_version() { return '{version}'; }\n",
                {"PROBE_PHP": str(GUESTS / "php")}, "" if shutil.which("php") else "php is not installed", core=True)
 
-LANGUAGES = [PERL, PYTHON, RUBY, PHP]
+BASH = Language("bash", "bash", "probe.bash", "--norc", "probe_module.bash", "version() { echo {version}; }\n",
+                {"PROBE_BASH": str(BUILTIN)}, "" if (BUILTIN / "prefork_interp.so").exists() else "bash-builtins is not installed", core=True)
+
+LANGUAGES = [PERL, PYTHON, RUBY, PHP, BASH]
 
 # What each step of a call and of a server's life needs a library for: quick enough for `make test`.
 # With BROOD_INTERP_ALL=1 (`make test-interp`) every language runs every test.
