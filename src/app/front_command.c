@@ -109,18 +109,23 @@ on_again(struct timer *t)
     start_or_wait(c);
 }
 
-/* It died, or could not be started at all. */
+static void
+wait_for(struct copy *c, int64_t delay_ms)
+{
+    c->state = RUN_WAITING;
+    timer_init(&c->timer, on_again);
+    loop_timer(c->command->front->task->loop, &c->timer, delay_ms);
+}
+
 static void
 again_later(struct copy *c, int64_t lived_ms)
 {
-    struct front *f = c->command->front;
     int64_t delay_ms = restart_after(RESPAWN_ALWAYS, &c->deaths, lived_ms);
 
-    c->state = RUN_WAITING;
     if (delay_ms > 0)
-        br_log(LOG_WARN, "\"%s\" starts again in %lld ms", f->name, (long long)delay_ms);
-    timer_init(&c->timer, on_again);
-    loop_timer(f->task->loop, &c->timer, delay_ms);
+        br_log(LOG_WARN, "\"%s\" starts again in %lld ms", c->command->front->name,
+               (long long)delay_ms);
+    wait_for(c, delay_ms);
 }
 
 static void
@@ -187,10 +192,14 @@ start_or_wait(struct copy *c)
 {
     struct br_err err = BR_ERR_NONE;
 
-    if (copy_start(c, &err) == 0)
+    if (copy_start(c, &err) == 0) {
+        c->deaths.in_vain = 0;
         return;
-    br_log(LOG_ERROR, "\"%s\": %s", c->command->front->name, err.text);
-    again_later(c, 0);
+    }
+    if (c->deaths.in_vain == 0)
+        br_log(LOG_ERROR, "\"%s\": %s: tried again until it succeeds", c->command->front->name,
+               err.text);
+    wait_for(c, restart_in_vain(&c->deaths));
 }
 
 /* ---- setup ---- */

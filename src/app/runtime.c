@@ -61,21 +61,36 @@ ask_scale(struct prototype *proto, struct process **by_row, unsigned *ret_servin
 }
 
 static void
+forked(struct prototype *proto)
+{
+    if (proto->deaths.in_vain > 0)
+        br_log(LOG_NOTICE, "\"%s\": a worker started after %u tries in vain", proto->app.name,
+               proto->deaths.in_vain);
+    proto->deaths.in_vain = 0;
+}
+
+/* When to look again, -1: no need to. */
+static int64_t
 start_some(struct prototype *proto, unsigned n)
 {
     struct br_err err = BR_ERR_NONE;
 
     for (unsigned i = 0; i < n; i++) {
-        if (worker_spawn(proto, &err) == 0)
+        if (worker_spawn(proto, &err) == 0) {
+            forked(proto);
             continue;
+        }
         if (!proto->ready) {
             prototype_give_up(proto, &err);
-            return;
+            return -1;
         }
-        br_log(LOG_ERROR, "\"%s\": %s", proto->app.name, err.text);
+        if (proto->deaths.in_vain++ == 0)
+            br_log(LOG_ERROR, "\"%s\": %s: tried again until it succeeds", proto->app.name,
+                   err.text);
         proto->hold_until_ms = clock_ms() + SPAWN_RETRY_MS;
-        return;
+        return proto->hold_until_ms;
     }
+    return -1;
 }
 
 static void
@@ -101,13 +116,16 @@ prototype_consider(struct prototype *proto)
     struct process *by_row[NEST_LANES];
     unsigned serving = 0;
     struct scale_plan plan = ask_scale(proto, by_row, &serving);
+    int64_t again_ms;
 
     if (loop_stopped(proto->task.loop))
         return;
     if (plan.retire >= 0)
         worker_drain(proto, by_row[plan.retire]);
     workers_watch_leaving(proto);
-    start_some(proto, plan.start);
+    again_ms = start_some(proto, plan.start);
+    if (again_ms >= 0)
+        plan.look_ms = plan.look_ms < 0 ? again_ms : br_min(plan.look_ms, again_ms);
     tell_ready(proto);
     nest_want_bell(proto->app.nest, serving + plan.start < proto->app.rules.max);
     if (serving < proto->workers.n && plan.look_ms < 0)

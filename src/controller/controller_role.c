@@ -29,6 +29,7 @@
 #include "controller/numbers.h"
 #include "controller/parent.h"
 #include "controller/prove.h"
+#include "ipc/spawn.h"
 #include "process/process.h"
 
 #define CONTROL_BATCH        16
@@ -251,6 +252,20 @@ controller_on_peer_gone(struct task *task, struct channel *ch)
 
     if (channel_peer(ch)->role == ROLE_ROUTER)
         apply_router_gone(&c->apply, ch);
+}
+
+/* A router or an application that it cannot speak to: its successor begins with all of them. */
+void
+controller_on_lost(struct task *task)
+{
+    struct controller *c = task->data;
+    struct br_err err = BR_ERR_NONE;
+
+    if (c->told_to_leave)
+        return;
+    br_fail(&err, -EMFILE, "too many open files to take what it is given: it leaves");
+    spawn_tell_failed(task, &err);
+    c->told_to_leave = true;
 }
 
 /* The public port's defaults are for strangers; here an operator uploads what may be large. */

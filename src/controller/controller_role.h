@@ -15,6 +15,7 @@ int controller_start(struct task *task, void *data);
 extern const struct msg_handler controller_messages[];
 
 void controller_on_peer(struct task *task, struct channel *ch);
+void controller_on_lost(struct task *task);
 void controller_on_peer_gone(struct task *task, struct channel *ch);
 
 #endif

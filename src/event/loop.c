@@ -25,7 +25,8 @@
 #include "base/fd.h"
 #include "event/signals.h"
 
-#define BATCH 64
+#define BATCH       64
+#define LATER_FIRST 16
 
 #define STATUS_UNKNOWN (255 << 8)
 
@@ -236,18 +237,35 @@ loop_timer_cancel(struct loop *loop, struct timer *t)
     timer_cancel(&loop->timers, t);
 }
 
+static int
+reserve_later(struct loop *loop, size_t room)
+{
+    struct later *all;
+
+    if (room <= loop->later.room)
+        return 0;
+    all = reallocarray(loop->later.all, room, sizeof(*all));
+    if (all == NULL)
+        return -ENOMEM;
+    loop->later.all = all;
+    loop->later.room = room;
+    return 0;
+}
+
+int
+loop_reserve(struct loop *loop, size_t n)
+{
+    int rc = timers_reserve(&loop->timers, (uint32_t)n);
+
+    return rc < 0 ? rc : reserve_later(loop, n);
+}
+
 void
 loop_free_later(struct loop *loop, void (*fn)(void *arg), void *arg)
 {
-    if (loop->later.n == loop->later.room) {
-        size_t room = loop->later.room > 0 ? loop->later.room * 2 : 16;
-        struct later *all = realloc(loop->later.all, room * sizeof(*all));
-
-        if (all == NULL)
-            abort();
-        loop->later.all = all;
-        loop->later.room = room;
-    }
+    if (loop->later.n == loop->later.room &&
+        reserve_later(loop, br_max(loop->later.room * 2, (size_t)LATER_FIRST)) < 0)
+        abort();
     loop->later.all[loop->later.n++] = (struct later){fn, arg};
 }
 

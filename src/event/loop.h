@@ -90,6 +90,12 @@ void loop_timer_cancel(struct loop *loop, struct timer *t);
 void loop_free_later(struct loop *loop, void (*fn)(void *arg), void *arg);
 
 /*
+ * Room for n timers, and for n calls of loop_free_later in one turn: within these neither needs
+ * memory, for lack of which they would abort.  0 or -ENOMEM.
+ */
+int loop_reserve(struct loop *loop, size_t n);
+
+/*
  * Signals: blocks those in set and delivers each by fn.  One call per loop, else -EBUSY.  The
  * previous mask is kept, and put back by loop_after_fork and loop_free.  For a process with one
  * loop that owns it; several loops: signals.h.

@@ -9,6 +9,7 @@
  */
 #include "event/timer.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -67,16 +68,26 @@ sift_down(struct timers *ts, uint32_t i, struct timer *t)
     put(ts, i, t);
 }
 
+int
+timers_reserve(struct timers *ts, uint32_t room)
+{
+    struct timer **heap;
+
+    if (room <= ts->room)
+        return 0;
+    heap = reallocarray(ts->heap, room, sizeof(*heap));
+    if (heap == NULL)
+        return -ENOMEM;
+    ts->heap = heap;
+    ts->room = room;
+    return 0;
+}
+
 static void
 grow(struct timers *ts)
 {
-    uint32_t room = ts->room > 0 ? ts->room * 2 : FIRST_ROOM;
-    struct timer **heap = realloc(ts->heap, room * sizeof(struct timer *));
-
-    if (heap == NULL)
+    if (timers_reserve(ts, br_max(ts->room * 2, (uint32_t)FIRST_ROOM)) < 0)
         abort();
-    ts->heap = heap;
-    ts->room = room;
 }
 
 void

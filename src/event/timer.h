@@ -29,6 +29,8 @@ struct timers {
 
 void timers_init(struct timers *ts);
 void timers_done(struct timers *ts);
+/* So many can be set without memory.  0 or -ENOMEM. */
+int timers_reserve(struct timers *ts, uint32_t room);
 
 static inline void
 timer_init(struct timer *t, timer_fn *fn)

@@ -274,6 +274,7 @@ struct received {
     unsigned type;
     size_t n; /* of the payload */
     bool damaged;
+    bool crammed;
 };
 
 /* One datagram.  1, 0 (nothing waits), -EPIPE. */
@@ -287,7 +288,8 @@ receive(int fd, struct received *r, char payload[MSG_PAYLOAD_MAX])
 
     if (rc <= 0)
         return rc;
-    *r = (struct received){.damaged = p.damaged, .type = MSG_NONE, .m.pid = p.pid};
+    *r = (struct received){
+        .damaged = p.damaged, .crammed = p.crammed, .type = MSG_NONE, .m.pid = p.pid};
     r->m.n_fds = p.n_fds;
     memcpy(r->m.fds, p.fds, p.n_fds * sizeof(int));
     if (p.n < sizeof(head))
@@ -313,10 +315,10 @@ from_peer(const struct channel *ch, pid_t pid)
 static int
 check(const struct channel *ch, struct received *r)
 {
-    if (r->damaged)
-        return -EPROTO;
     if (!from_peer(ch, r->m.pid))
         return -EACCES;
+    if (r->damaged)
+        return r->crammed ? -EPROTO : -EMFILE;
     return message_check(r->type, ch->peer.role, ch->self, r->m.payload, r->n, r->m.n_fds);
 }
 
@@ -335,7 +337,7 @@ deliver_one(struct channel *ch)
         r.m.type = (enum msg_type)r.type;
         ch->ops->on_message(ch, &r.m);
     } else if (ch->ops->on_refused != NULL) {
-        ch->ops->on_refused(ch, r.type, r.m.pid, rc);
+        ch->ops->on_refused(ch, r.type, &r.m, rc);
     }
     packet_close_fds(r.m.fds, r.m.n_fds);
     return 1;

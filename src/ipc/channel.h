@@ -32,11 +32,12 @@ struct channel_ops {
     /* The peer is gone.  Called once; free the channel here or later. */
     void (*on_gone)(struct channel *ch);
     /*
-     * A message was refused and dropped, its descriptors are closed.  -EPROTO (shape, lost
-     * descriptors), -EPERM (that role may not say it), -EACCES (not sent by the peer's process).
-     * May be NULL.
+     * A message is refused and dropped, its descriptors are closed.  -EPROTO (shape), -EMFILE
+     * (descriptors were lost: we have no room for them), -EPERM (that role may not say it), -EACCES
+     * (not sent by the peer's process).  Of m only serial, reply_to and pid can be used.  May be
+     * NULL.
      */
-    void (*on_refused)(struct channel *ch, unsigned type, pid_t pid, int rc);
+    void (*on_refused)(struct channel *ch, unsigned type, const struct message *m, int rc);
 };
 
 /* Who is at the other end. */

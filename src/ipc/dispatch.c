@@ -100,7 +100,7 @@ walk_end(struct dispatch *d)
 
 static void line_message(struct channel *ch, struct message *m);
 static void line_gone(struct channel *ch);
-static void line_refused(struct channel *ch, unsigned type, pid_t pid, int rc);
+static void line_refused(struct channel *ch, unsigned type, const struct message *m, int rc);
 
 static const struct channel_ops line_ops = {
     .on_message = line_message,
@@ -546,14 +546,54 @@ line_gone(struct channel *ch)
     dispatch_drop(d, ch);
 }
 
+/*
+ * What came with descriptors that we had no room for: who waits shall not wait for ever, and what
+ * is told once and for all is not told again.
+ */
 static void
-line_refused(struct channel *ch, unsigned type, pid_t pid, int rc)
+handle_lost(struct channel *ch, unsigned type, const struct message *m)
+{
+    struct dispatch *d = line_of(ch)->d;
+    const struct br_role *role = d->task->role;
+    struct msg_failed failed = {.rc = -EMFILE, .text = "too many open files to take what was sent"};
+    struct await *a;
+
+    if (type >= MSGS || !message_may((enum msg_type)type, channel_peer(ch)->role, role->id))
+        return;
+    if (m->serial == 0 && m->reply_to == 0 && role->on_lost != NULL)
+        role->on_lost(d->task);
+    if (m->serial != 0 && message_may(MSG_PROCESS_FAILED, role->id, channel_peer(ch)->role))
+        dispatch_reply(ch, m, MSG_PROCESS_FAILED, &failed, NULL, 0);
+    for (a = d->awaits; a != NULL; a = a->next) {
+        if (a->ch == ch && a->serial == m->reply_to) {
+            await_end(a, NULL, -EMFILE);
+            return;
+        }
+    }
+}
+
+static const char *
+refusal_text(int rc)
+{
+    switch (rc) {
+    case -EPERM:
+        return "its role may not say that";
+    case -EACCES:
+        return "sent by another process";
+    case -EMFILE:
+        return "its descriptors were lost, there is no room for them";
+    default:
+        return "wrong shape";
+    }
+}
+
+static void
+line_refused(struct channel *ch, unsigned type, const struct message *m, int rc)
 {
     const char *name = type < MSGS ? msg_info[type].name : "unknown message";
 
-    br_log(LOG_ERROR, "%s from process %d on the line of process %d refused: %s", name, (int)pid,
-           (int)channel_peer(ch)->pid,
-           rc == -EPERM    ? "its role may not say that"
-           : rc == -EACCES ? "sent by another process"
-                           : "wrong shape, or descriptors were lost");
+    br_log(LOG_ERROR, "%s from process %d on the line of process %d refused: %s", name, (int)m->pid,
+           (int)channel_peer(ch)->pid, refusal_text(rc));
+    if (rc == -EMFILE)
+        handle_lost(ch, type, m);
 }

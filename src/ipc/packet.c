@@ -164,5 +164,6 @@ packet_recv(int fd, const struct iovec *iov, size_t n_iov, unsigned most_fds,
     ret_packet->gid = (gid_t)-1;
     ret_packet->n_fds = 0;
     take_control(&msg, most_fds, ret_packet);
+    ret_packet->crammed = (msg.msg_flags & MSG_TRUNC) != 0 || ret_packet->n_fds == most_fds;
     return 1;
 }

@@ -17,6 +17,7 @@
 struct packet {
     size_t n;     /* bytes */
     bool damaged; /* longer than the room for it, or descriptors are lost */
+    bool crammed; /* with damaged: more was sent than the caller has room for */
     pid_t pid;    /* of the sender, by the kernel's word */
     uid_t uid;
     gid_t gid;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/dispatch.h"
 #include "main/main_quit.h"
@@ -80,7 +81,7 @@ static int
 connect_pair(struct main *m, struct process *p, struct process *q)
 {
     int fds[2];
-    int rc = channel_pair(fds);
+    int rc = INJECT(main, introduce) < 0 ? -errno : channel_pair(fds);
 
     if (rc < 0)
         return rc;
@@ -89,6 +90,16 @@ connect_pair(struct main *m, struct process *p, struct process *q)
     call_hook(m, p, q);
     call_hook(m, q, p);
     return 0;
+}
+
+/* It cannot work without what it is not told: it ends, and comes back by the back-off. */
+static void
+leave_unmet(struct main *m, struct process *p, const char *what, int rc)
+{
+    br_log(LOG_ALERT, "%s ends, since it cannot be given %s: %s", process_name(p), what,
+           strerror(-rc));
+    p->unmet = true;
+    main_kill(m, p);
 }
 
 /* Something that we keep for all who may hear it; kept_fd -1: not there yet. */
@@ -103,7 +114,7 @@ tell_kept(struct main *m, struct process *p, enum msg_type type, const void *pay
     if (fd >= 0)
         main_tell(m, p, type, payload, &fd, 1);
     else
-        main_kill(m, p);
+        leave_unmet(m, p, "what main keeps for it", -errno);
 }
 
 /* The descriptor of what is kept, or -errno; -ENOENT: nothing. */
@@ -138,6 +149,10 @@ tell_stored(struct main *m, struct process *p)
     if (!message_may(MSG_CONF_STORED, ROLE_MAIN, p->role->id))
         return;
     fd = stored_fd(m, &kept);
+    if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) {
+        leave_unmet(m, p, "the stored configuration", fd); /* else it would take it for damaged */
+        return;
+    }
     if (kept.was_open)
         br_log(LOG_WARN, "the stored configuration could be read by others; now it cannot");
     stored.version = kept.version;
@@ -152,14 +167,15 @@ main_introduce(struct main *m, struct process *p)
 {
     const struct msg_conf running = {.generation = m->running};
     struct process *q;
+    int rc;
 
     tell_kept(m, p, MSG_MODULES, NULL, m->modules_fd);
     list_foreach (q, &m->children.all, link) {
         if (q == p || q->life.state != PROC_READY || !roles_talk(p->role->id, q->role->id))
             continue;
-        if (connect_pair(m, p, q) < 0) {
-            br_log(LOG_ALERT, "%s cannot be connected with %s", process_name(p), process_name(q));
-            main_kill(m, p);
+        rc = connect_pair(m, p, q);
+        if (rc < 0) {
+            leave_unmet(m, p, "lines to its peers", rc);
             return;
         }
     }

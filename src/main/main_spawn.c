@@ -6,9 +6,10 @@
  *                                            \-> failed before it was ever ready: answer, forgotten
  *                 dead after it was ready -> back-off -> instance 2, from the same card
  *
- * One struct process serves all starts of a core role or a launch: a rebirth needs no memory of
- * main's own.  What cannot be forked for now (EAGAIN, EMFILE, ENOMEM) is tried again by the
- * same back-off as what dies at once.
+ * One struct process serves all starts of a core role or a launch, and the loop has room for what a
+ * death leaves to do (loop_reserve): a rebirth needs no memory of main's own but for its line, and
+ * waits when that cannot be had.  What cannot be forked for now (EAGAIN, EMFILE, ENOMEM) is tried
+ * again with a back-off of its own, and told about once.
  */
 #include "main/main_spawn.h"
 
@@ -36,6 +37,9 @@
 
 /* While brood starts: a core role that dies so often in a row will not come up. */
 #define QUICK_DEATHS_MAX 5
+/* What one process may leave to do in one turn of the loop, and timers that it may need. */
+#define ROOM_EACH 8
+#define ROOM_MORE 64
 
 static void start(struct main *m, struct process *p);
 
@@ -81,7 +85,8 @@ report_failure(struct main *m, struct process *p, int rc, const char *text)
     struct msg_failed failed = failure(p, rc, text);
 
     p->failed = true;
-    br_log(LOG_ERROR, "%s failed: %s", process_name(p), failed.text);
+    if (p->restarts.in_vain == 0)
+        br_log(LOG_ERROR, "%s failed: %s", process_name(p), failed.text);
     if (p->asked != 0)
         answer(m, p, MSG_PROCESS_FAILED, &failed);
     else if (p->launch != 0 && p->was_ready)
@@ -153,7 +158,25 @@ start_again(struct timer *t)
     start(main_of_process(p), p);
 }
 
-/* After a death or a start that could not even fork: again later, or never. */
+static void
+start_later(struct main *m, struct process *p, int64_t delay_ms)
+{
+    uint32_t often = br_max(p->restarts.quick, p->restarts.in_vain);
+
+    if (m->phase == MAIN_STARTING && p->launch == 0 && often > QUICK_DEATHS_MAX) {
+        main_give_up(m, "%s does not come up", process_name(p));
+        return;
+    }
+    lifecycle_begin(&p->life);
+    if (main_upgrade_holds(m, p)) {
+        main_upgrade_held(m, p);
+        return;
+    }
+    timer_init(&p->timer, start_again);
+    loop_timer(m->task.loop, &p->timer, delay_ms);
+}
+
+/* After a death: again later, or never. */
 static void
 retry(struct main *m, struct process *p, int64_t lived_ms)
 {
@@ -163,20 +186,20 @@ retry(struct main *m, struct process *p, int64_t lived_ms)
         main_forget(m, p);
         return;
     }
-    if (m->phase == MAIN_STARTING && p->launch == 0 && p->restarts.quick > QUICK_DEATHS_MAX) {
-        main_give_up(m, "%s does not come up", process_name(p));
-        return;
-    }
-    if (main_upgrade_holds(m, p)) {
-        lifecycle_begin(&p->life);
-        main_upgrade_held(m, p);
-        return;
-    }
     if (delay_ms > 0)
         br_log(LOG_WARN, "%s starts again in %d ms", process_name(p), (int)delay_ms);
-    lifecycle_begin(&p->life);
-    timer_init(&p->timer, start_again);
-    loop_timer(m->task.loop, &p->timer, delay_ms);
+    start_later(m, p, delay_ms);
+}
+
+/* After a start that could not even fork.  Said once, until one succeeds. */
+static void
+retry_in_vain(struct main *m, struct process *p)
+{
+    int64_t delay_ms = restart_in_vain(&p->restarts);
+
+    if (p->restarts.in_vain == 1)
+        br_log(LOG_WARN, "%s: its start is tried again until it succeeds", process_name(p));
+    start_later(m, p, delay_ms);
 }
 
 void
@@ -196,32 +219,52 @@ start_failed(struct main *m, struct process *p, const struct br_err *err)
     else if (p->role->respawn == RESPAWN_NEVER)
         main_give_up(m, "cannot start %s: %s", process_name(p), err->text);
     else
-        retry(m, p, 0);
+        retry_in_vain(m, p);
 }
 
 static void died(struct task *task, struct process *p, int status);
 
+/*
+ * One descriptor more than the fork needs is held meanwhile: else there could be enough for a
+ * process, but not for the lines to its peers, and it would have been forked in vain.
+ */
+static int
+fork_with_reserve(struct main *m, struct process *p, struct br_err *err)
+{
+    static const struct spawn_how how = {.on_death = died};
+    br_cleanup(fd_closep) int reserve = fcntl(log_fd(), F_DUPFD_CLOEXEC, 0);
+
+    if (reserve < 0)
+        return br_fail(err, -errno, "no descriptors for a process");
+    if (INJECT(main, fork) < 0)
+        return br_fail(err, -errno, "cannot fork");
+    return spawn(&m->task, p, &how, err);
+}
+
 static void
 start(struct main *m, struct process *p)
 {
-    static const struct spawn_how how = {.on_death = died};
     struct br_err err = BR_ERR_NONE;
     int rc;
 
     p->task = &m->task;
     p->loop = m->task.loop;
-    p->failed = false;
+    p->failed = p->unmet = false;
     p->instance++;
     if (p->cohort != 0)
         p->data = main_cohort_how(m, p);
     rc = keep_all(m, p, &err);
     if (rc == 0)
-        rc = spawn(&m->task, p, &how, &err);
+        rc = fork_with_reserve(m, p, &err);
     if (rc < 0) {
         err.rc = rc;
         start_failed(m, p, &err);
         return;
     }
+    if (p->restarts.in_vain > 0)
+        br_log(LOG_NOTICE, "%s: started after %u tries in vain", process_name(p),
+               p->restarts.in_vain);
+    p->restarts.in_vain = 0;
     if (p->cohort != 0 && main_cohort_settle(m, p, &err) < 0) {
         report_failure(m, p, err.rc, err.text);
         main_kill(m, p);
@@ -232,8 +275,11 @@ start(struct main *m, struct process *p)
 static struct process *
 request(struct main *m, enum role_id role, uint32_t index)
 {
-    struct process *p = roster_new(&m->children, m->roles[role]);
+    struct process *p;
 
+    if (loop_reserve(m->task.loop, (m->children.n + 1) * ROOM_EACH + ROOM_MORE) < 0)
+        return NULL;
+    p = roster_new(&m->children, m->roles[role]);
     if (p != NULL)
         p->index = index;
     return p;
@@ -388,7 +434,7 @@ died(struct task *task, struct process *p, int status)
     int64_t lived_ms = clock_ms() - p->forked_ms;
 
     loop_timer_cancel(task->loop, &p->timer);
-    p->restarts.was_ready = was_serving;
+    p->restarts.was_ready = was_serving && !p->unmet && !p->failed;
     log_death(p, status);
     if (was_serving)
         main_announce_death(m, p, status);

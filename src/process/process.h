@@ -53,6 +53,7 @@ struct process {
     bool live;          /* what it was launched for is live: each instance is told */
     bool alone;         /* … once no older launch of its application is left */
     bool was_ready;     /* some start of it came to READY */
+    bool unmet;         /* this start came to READY, but could not be introduced to its peers */
     uint32_t asked;     /* serial of the question that its start will answer, or 0 */
     struct timer timer; /* the parent's: next start, or end of patience */
     char name[96];      /* what process_name makes */

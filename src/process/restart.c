@@ -24,11 +24,26 @@ comes_back(enum respawn policy, const struct restart_history *h)
     return false;
 }
 
-int64_t
-restart_after(enum respawn policy, struct restart_history *h, int64_t lived_ms)
+/* FIRST_DELAY_MS, doubled that many times. */
+static int64_t
+doubled(uint32_t times, int64_t most)
 {
     int64_t delay = FIRST_DELAY_MS;
 
+    while (times-- > 0 && delay < most)
+        delay *= 2;
+    return br_min(delay, most);
+}
+
+int64_t
+restart_in_vain(struct restart_history *h)
+{
+    return doubled(h->in_vain++, RESTART_VAIN_MAX_MS);
+}
+
+int64_t
+restart_after(enum respawn policy, struct restart_history *h, int64_t lived_ms)
+{
     if (!comes_back(policy, h))
         return -1;
     h->total++;
@@ -41,7 +56,5 @@ restart_after(enum respawn policy, struct restart_history *h, int64_t lived_ms)
         h->quick = br_min(h->quick, READY_QUICK_MAX);
     if (h->quick == 1)
         return 0;
-    for (uint32_t i = 2; i < h->quick && delay < RESTART_DELAY_MAX_MS; i++)
-        delay *= 2;
-    return delay < RESTART_DELAY_MAX_MS ? delay : RESTART_DELAY_MAX_MS;
+    return doubled(h->quick - 2, RESTART_DELAY_MAX_MS);
 }

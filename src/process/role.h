@@ -114,6 +114,8 @@ struct br_role {
     /* A line to a peer appeared, or is dead (told before it is freed).  May be NULL. */
     void (*on_peer)(struct task *task, struct channel *ch);
     void (*on_peer_gone)(struct task *task, struct channel *ch);
+    /* It was told something, and could not take the descriptors that came with it.  May be NULL. */
+    void (*on_lost)(struct task *task);
 };
 
 /* What a running process of any role holds: handed to every function of the role. */

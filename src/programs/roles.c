@@ -48,6 +48,7 @@ static const struct br_role controller_role = {
     .on_message = controller_messages,
     .on_peer = controller_on_peer,
     .on_peer_gone = controller_on_peer_gone,
+    .on_lost = controller_on_lost,
 };
 
 static const struct br_role router_role = {
@@ -64,11 +65,12 @@ static const struct br_role router_role = {
     .start = router_start,
     .on_message = router_messages,
     .on_peer_gone = router_on_peer_gone,
+    .on_lost = router_on_lost,
 };
 
 /*
- * Its setup becomes the user's interpreter; the rows of what runs there are app/runtime's.  Where the
- * application is a program it stays what it is, and supervises that.
+ * Its setup becomes the user's interpreter; the rows of what runs there are app/runtime's.  Where
+ * the application is a program it stays what it is, and supervises that.
  */
 static const struct br_role prototype_role = {
     .id = ROLE_PROTOTYPE,

@@ -7,7 +7,9 @@
  *   before_wait  SLEEP into the nests that owe answers
  *
  * The eventfd is watched edge-triggered and never read: that it was written is all there is to
- * know. Without main a router has no purpose: when that line breaks it leaves.
+ * know. Without main a router has no purpose: when that line breaks it leaves.  One that cannot
+ * take what it is given (a line, a nest) would let requests wait for ever, so it drains, and main
+ * makes another.
  */
 #include "router/router_role.h"
 
@@ -18,6 +20,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ipc/dispatch.h"
+#include "ipc/spawn.h"
 #include "ipc/status.h"
 #include "process/process.h"
 #include "router/app_queue.h"
@@ -216,6 +219,25 @@ router_on_peer_gone(struct task *task, struct channel *ch)
         install_abort(task->data);
 }
 
+static void
+cannot_go_on(struct router *router, struct br_err *err)
+{
+    if (router->draining || router->told.quit)
+        return;
+    spawn_tell_failed(router->task, err);
+    router->told.quit = true;
+    router->told.grace_ms = router->task->settings->grace_ms;
+}
+
+void
+router_on_lost(struct task *task)
+{
+    struct br_err err = BR_ERR_NONE;
+
+    br_fail(&err, -EMFILE, "too many open files to take what it is given: it drains");
+    cannot_go_on(task->data, &err);
+}
+
 /* --- messages --- */
 
 static void
@@ -239,11 +261,15 @@ on_abort(struct task *task, struct channel *ch br_unused, struct message *m br_u
 static void
 on_nest_open(struct task *task, struct channel *ch br_unused, struct message *m)
 {
+    const struct msg_nest *nest = m->payload;
     struct br_err err = BR_ERR_NONE;
-    int rc = app_queue_open(task->data, m->payload, fd_take(&m->fds[0]), fd_take(&m->fds[1]), &err);
+    int rc = app_queue_open(task->data, nest, fd_take(&m->fds[0]), fd_take(&m->fds[1]), &err);
 
-    if (rc < 0)
-        br_log(LOG_ALERT, "%s", err.text);
+    if (rc == 0)
+        return;
+    err.rc = rc;
+    app_queue_failed(task->data, nest->launch);
+    cannot_go_on(task->data, &err);
 }
 
 static void

@@ -14,6 +14,7 @@ int router_setup(struct task *task, struct process *process, struct br_err *err)
 int router_start(struct task *task, void *data);
 /* Cuts what is under way and frees all that setup made; router_start ends with it. */
 void router_done(struct task *task);
+void router_on_lost(struct task *task);
 void router_on_peer_gone(struct task *task, struct channel *ch);
 
 extern const struct msg_handler router_messages[];

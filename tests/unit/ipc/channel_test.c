@@ -57,11 +57,11 @@ on_gone(struct channel *ch)
 }
 
 static void
-on_refused(struct channel *ch, unsigned type, pid_t pid, int rc)
+on_refused(struct channel *ch, unsigned type, const struct message *m, int rc)
 {
     struct seen *seen = channel_owner(ch);
 
-    (void)type, (void)pid;
+    (void)type, (void)m;
     seen->refused++;
     seen->refused_rc = rc;
 }
@@ -294,7 +294,7 @@ descriptors_that_find_no_place_refuse_the_message(void **state)
     setrlimit(RLIMIT_NOFILE, &tight);
     loop_once(p->loop, 0);
     setrlimit(RLIMIT_NOFILE, &old);
-    refused_with(p, -EPROTO);
+    refused_with(p, -EMFILE);
 }
 
 static void

@@ -56,6 +56,20 @@ who_can_work_does_not_wait_long(void **state)
 }
 
 static void
+what_cannot_be_forked_is_tried_again_soon(void **state)
+{
+    static const int64_t waits[] = {100, 200, 400, 800, 1000, 1000};
+    struct restart_history h = {.was_ready = true, .quick = 7};
+
+    (void)state;
+    for (size_t i = 0; i < array_len(waits); i++)
+        assert_int_equal(restart_in_vain(&h), waits[i]);
+    assert_int_equal(h.in_vain, array_len(waits));
+    assert_int_equal(h.total, 0);
+    assert_int_equal(h.quick, 7);
+}
+
+static void
 the_wait_never_overflows(void **state)
 {
     struct restart_history h = {.quick = UINT32_MAX - 1};
@@ -85,6 +99,7 @@ main(void)
         cmocka_unit_test(quick_deaths_wait_longer_and_longer),
         cmocka_unit_test(a_steady_life_forgives_what_was_before),
         cmocka_unit_test(who_can_work_does_not_wait_long),
+        cmocka_unit_test(what_cannot_be_forked_is_tried_again_soon),
         cmocka_unit_test(the_wait_never_overflows),
         cmocka_unit_test(each_policy_has_its_way),
     };
