@@ -43,7 +43,8 @@ api_change_cancel(struct api_call *call)
     if (rc == 0)
         api_success(call, "Change cancelled.");
     else if (rc == -EBUSY)
-        api_error(call, 409, "Change cannot be cancelled.", "it is being committed, or taken back already");
+        api_error(call, 409, "Change cannot be cancelled.",
+                  "it is being committed, or taken back already");
     else
         api_missing(call);
 }

@@ -39,7 +39,7 @@ struct executor {
     struct watch talk;
     struct buf request; /* what of it has not gone down yet */
     bool taken;         /* it has read all of its request: the script goes on */
-    struct call *call; /* NULL: none, or it has gone */
+    struct call *call;  /* NULL: none, or it has gone */
     struct timer grace;
     int grace_step;
 };

@@ -8,12 +8,12 @@
  *   "BRDC" u32 version, u32 n, then n times: u16 key length, u32 value length, key NUL value NUL
  *
  * Keys in use: name, type, module, launch, user, group, working_directory, environment
- * (NAME=VALUE), stdout, stderr, what isolation.h, cgroup.h, mounts.h and confine.h name, max, spare, idle_timeout_ms, timeout_ms, requests, threads,
- * thread_stack_size, slots, and those of the language (python: home, path, protocol, and of each
- * target: target, module_name, callable, prefix, factory).  Of a program (app/front.h): program, its
- * type; listen, executable, argument, stop_signal, stop_grace_ms, restart, ready, ready_timeout_ms,
- * wait, every_ms, calendar, overlap, connections_max, connections_per_source, total_timeout_ms,
- * client_stderr.
+ * (NAME=VALUE), stdout, stderr, what isolation.h, cgroup.h, mounts.h and confine.h name, max,
+ * spare, idle_timeout_ms, timeout_ms, requests, threads, thread_stack_size, slots, and those of the
+ * language (python: home, path, protocol, and of each target: target, module_name, callable,
+ * prefix, factory).  Of a program (app/front.h): program, its type; listen, executable, argument,
+ * stop_signal, stop_grace_ms, restart, ready, ready_timeout_ms, wait, every_ms, calendar, overlap,
+ * connections_max, connections_per_source, total_timeout_ms, client_stderr.
  */
 #ifndef PROCESS_LAUNCH_H
 #define PROCESS_LAUNCH_H

@@ -73,7 +73,7 @@ enum program_flags {
     PROGRAM_MOUNT_PROC = 1 << 8,      /* needs new mount and pid namespaces */
 };
 
-#define PROGRAM_PID_BYTES  11 /* "4194304" and the NUL, as wide as any int */
+#define PROGRAM_PID_BYTES  11   /* "4194304" and the NUL, as wide as any int */
 #define PROGRAM_FDS_MAX    1280 /* all listening sockets that main may have, and some */
 #define PROGRAM_GROUPS_MAX 65536
 
