@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "ipc/packet.h"
+#include "ipc/packet_queue.h"
 
 /* Messages delivered before the others of the loop have their turn. */
 #define PUMP_BATCH 32
@@ -29,14 +29,6 @@ struct head {
     uint32_t unused;
 };
 
-struct queued {
-    struct queued *next;
-    struct head head;
-    unsigned n_fds;
-    int fds[MSG_FDS_MAX];
-    char payload[];
-};
-
 struct channel {
     struct watch watch;
     struct loop *loop;
@@ -45,9 +37,7 @@ struct channel {
     struct peer peer;
     const struct channel_ops *ops;
     void *owner;
-    struct queued *first; /* of the queue, and its last one's next */
-    struct queued **end;
-    unsigned n_queued;
+    struct packet_queue queue;
     unsigned busy; /* calls of deliver on the stack */
     bool gone;     /* on_gone was called, or will not be */
     bool freed;
@@ -82,7 +72,7 @@ channel_new(struct loop *loop, int fd, enum role_id self, const struct peer *pee
     ch->peer = *peer;
     ch->ops = ops;
     ch->owner = owner;
-    ch->end = &ch->first;
+    packet_queue_init(&ch->queue, CHANNEL_QUEUE_MAX);
     return ch;
 }
 
@@ -92,26 +82,6 @@ free_memory(void *arg)
     free(arg);
 }
 
-static void
-drop_first(struct channel *ch)
-{
-    struct queued *q = ch->first;
-
-    ch->first = q->next;
-    if (ch->first == NULL)
-        ch->end = &ch->first;
-    ch->n_queued--;
-    packet_close_fds(q->fds, q->n_fds);
-    free(q);
-}
-
-static void
-drop_queue(struct channel *ch)
-{
-    while (ch->first != NULL)
-        drop_first(ch);
-}
-
 void
 channel_free(struct channel *ch)
 {
@@ -119,7 +89,7 @@ channel_free(struct channel *ch)
         return;
     ch->freed = true;
     ch->gone = true;
-    drop_queue(ch);
+    packet_queue_done(&ch->queue);
     if (ch->loop != NULL)
         loop_del(ch->loop, &ch->watch);
     fd_close(&ch->fd);
@@ -132,7 +102,7 @@ channel_free(struct channel *ch)
 void
 channel_after_fork(struct channel *ch)
 {
-    drop_queue(ch);
+    packet_queue_done(&ch->queue);
     fd_close(&ch->fd);
     free(ch);
 }
@@ -163,68 +133,27 @@ channel_fd(const struct channel *ch)
 
 /* --- sending --- */
 
-static int
-transmit(int fd, const struct head *head, const void *payload, const int *fds, unsigned n_fds)
-{
-    struct iovec iov[2] = {
-        {(void *)head, sizeof(*head)},
-        {(void *)payload, msg_info[head->type].size},
-    };
-
-    return packet_send(fd, iov, 2, fds, n_fds);
-}
-
-/* The descriptors are the queue's from now on, if it takes them. */
-static int
-enqueue(struct channel *ch, const struct head *head, const void *payload, int *fds, unsigned n_fds)
-{
-    uint32_t size = msg_info[head->type].size;
-    struct queued *q;
-
-    if (ch->n_queued >= CHANNEL_QUEUE_MAX)
-        return -ENOBUFS;
-    q = malloc(sizeof(*q) + size);
-    if (q == NULL)
-        return -ENOBUFS;
-    q->head = *head;
-    q->n_fds = n_fds;
-    for (unsigned i = 0; i < n_fds; i++)
-        q->fds[i] = fd_take(&fds[i]);
-    memcpy(q->payload, payload, size);
-    q->next = NULL;
-    *ch->end = q;
-    ch->end = &q->next;
-    ch->n_queued++;
-    if (ch->loop != NULL)
-        loop_mod(ch->loop, &ch->watch, EPOLLIN | EPOLLOUT);
-    return 0;
-}
-
 int
 channel_send(struct channel *ch, enum msg_type type, const void *payload, int *fds, unsigned n_fds,
              uint32_t serial, uint32_t reply_to)
 {
     static const char nothing[MSG_PAYLOAD_MAX];
     struct head head = {.type = type, .serial = serial, .reply_to = reply_to};
+    struct iovec iov[2] = {{&head, sizeof(head)}, {(void *)payload, msg_info[type].size}};
     int rc;
 
     assert(type > MSG_NONE && type < MSGS && n_fds <= MSG_FDS_MAX);
     assert(message_may(type, ch->self, ch->peer.role));
     if (payload == NULL)
-        payload = nothing;
-    if (ch->gone)
-        rc = -EPIPE;
-    else if (ch->n_queued > 0)
-        rc = -EAGAIN;
-    else
-        rc = transmit(ch->fd, &head, payload, fds, n_fds);
-    if (rc == -EAGAIN) {
-        rc = enqueue(ch, &head, payload, fds, n_fds);
-        if (rc == 0)
-            return 0;
+        iov[1].iov_base = (void *)nothing;
+    if (ch->gone) {
+        packet_close_fds(fds, n_fds);
+        return -EPIPE;
     }
-    packet_close_fds(fds, n_fds);
-    return rc == 0 || rc == -ENOBUFS ? rc : -EPIPE;
+    rc = packet_queue_send(&ch->queue, ch->fd, iov, 2, fds, n_fds);
+    if (rc > 0 && ch->loop != NULL)
+        loop_mod(ch->loop, &ch->watch, EPOLLIN | EPOLLOUT);
+    return rc >= 0 ? 0 : rc == -ENOBUFS ? rc : -EPIPE;
 }
 
 /* Send what is queued, in order, as far as the kernel takes it.  0, -EAGAIN (some is left), -EPIPE.
@@ -232,20 +161,11 @@ channel_send(struct channel *ch, enum msg_type type, const void *payload, int *f
 static int
 flush(struct channel *ch)
 {
-    int rc = 0;
+    int rc = packet_queue_flush(&ch->queue, ch->fd);
 
-    while (ch->first != NULL && rc == 0) {
-        const struct queued *q = ch->first;
-
-        rc = transmit(ch->fd, &q->head, q->payload, q->fds, q->n_fds);
-        if (rc == -EAGAIN)
-            return rc;
-        drop_first(ch);
-    }
-    drop_queue(ch); /* after an error, of which the reader will see the end as well */
-    if (ch->loop != NULL)
+    if (rc != -EAGAIN && ch->loop != NULL)
         loop_mod(ch->loop, &ch->watch, EPOLLIN);
-    return rc < 0 ? -EPIPE : 0;
+    return rc == 0 || rc == -EAGAIN ? rc : -EPIPE;
 }
 
 int
@@ -253,7 +173,7 @@ channel_flush(struct channel *ch, int wait_ms)
 {
     int64_t end_ms = clock_us() / 1000 + wait_ms;
 
-    while (ch->n_queued > 0) {
+    while (ch->queue.n > 0) {
         struct pollfd p = {.fd = ch->fd, .events = POLLOUT};
         int64_t left = end_ms - clock_us() / 1000;
         int rc = flush(ch);
@@ -349,7 +269,7 @@ end(struct channel *ch)
     if (ch->gone)
         return;
     ch->gone = true;
-    drop_queue(ch);
+    packet_queue_done(&ch->queue);
     if (ch->loop != NULL)
         loop_del(ch->loop, &ch->watch);
     ch->ops->on_gone(ch);
@@ -407,7 +327,7 @@ channel_recv_wait(struct channel *ch, int wait_ms)
 
         if (ch->gone)
             return -EPIPE;
-        if (ch->n_queued > 0 && flush(ch) == -EAGAIN)
+        if (ch->queue.n > 0 && flush(ch) == -EAGAIN)
             p.events |= POLLOUT;
         rc = deliver(ch, 1);
         if (rc != 0)

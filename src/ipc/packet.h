@@ -1,8 +1,8 @@
 /*
  * packet.h - one datagram of a SOCK_SEQPACKET socket: bytes, descriptors, who sent it.
  *
- * What the kernel does with them, in one place; no queue, no loop, no meaning (channel.h, and the
- * library's channels, have those).  See unix(7), sendmsg(2), cmsg(3).
+ * What the kernel does with them, in one place; no queue (packet_queue.h), no loop, no meaning
+ * (channel.h, and the library's channels, have those).  See unix(7), sendmsg(2), cmsg(3).
  */
 #ifndef IPC_PACKET_H
 #define IPC_PACKET_H

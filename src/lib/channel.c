@@ -16,7 +16,7 @@
 
 #include "base/fd.h"
 #include "event/listener.h"
-#include "ipc/packet.h"
+#include "ipc/packet_queue.h"
 #include "lib/lib.h"
 
 #define QUEUE_MAX 256
@@ -26,46 +26,16 @@
 _Static_assert(BR_MESSAGE_FDS_MAX == PACKET_FDS_MAX, "the same limit inside and outside");
 _Static_assert(BR_MESSAGE_MAX <= LOOP_ROOM, "a message fits into the loop's room");
 
-struct queued {
-    struct queued *next;
-    size_t n;
-    unsigned n_fds;
-    int fds[PACKET_FDS_MAX];
-    char p[];
-};
-
 struct br_channel {
     struct handle h;
     struct watch watch;
     int fd;
     br_message_fn *fn;
     void *arg;
-    struct queued *first;
-    struct queued **end;
-    unsigned n_queued;
+    struct packet_queue queue;
     unsigned singles;
     bool gone;
 };
-
-static void
-drop_first(struct br_channel *ch)
-{
-    struct queued *q = ch->first;
-
-    ch->first = q->next;
-    if (ch->first == NULL)
-        ch->end = &ch->first;
-    ch->n_queued--;
-    packet_close_fds(q->fds, q->n_fds);
-    free(q);
-}
-
-static void
-drop_queue(struct br_channel *ch)
-{
-    while (ch->first != NULL)
-        drop_first(ch);
-}
 
 /* The kernel's answer to a partner who is gone. */
 static bool
@@ -78,15 +48,8 @@ is_gone(int rc)
 static void
 flush(struct br_channel *ch)
 {
-    while (ch->first != NULL) {
-        const struct queued *q = ch->first;
-        struct iovec iov = {(void *)q->p, q->n};
-
-        if (packet_send(ch->fd, &iov, 1, q->fds, q->n_fds) == -EAGAIN)
-            return;
-        drop_first(ch);
-    }
-    loop_mod(ch->h.loop->loop, &ch->watch, EPOLLIN);
+    if (packet_queue_flush(&ch->queue, ch->fd) != -EAGAIN)
+        loop_mod(ch->h.loop->loop, &ch->watch, EPOLLIN);
 }
 
 static void
@@ -95,7 +58,7 @@ end(struct br_channel *ch)
     if (ch->gone)
         return;
     ch->gone = true;
-    drop_queue(ch);
+    packet_queue_done(&ch->queue);
     loop_del(ch->h.loop->loop, &ch->watch);
     handle_hold(&ch->h, false);
     ch->fn(ch, NULL, ch->arg);
@@ -160,7 +123,7 @@ close_channel(struct handle *h)
 {
     struct br_channel *ch = container_of(h, struct br_channel, h);
 
-    drop_queue(ch);
+    packet_queue_done(&ch->queue);
     loop_del(h->loop->loop, &ch->watch);
     fd_close(&ch->fd);
 }
@@ -185,7 +148,7 @@ br_channel_new(struct br_loop *loop, int fd, br_message_fn *fn, void *arg)
     ch->fd = fd;
     ch->fn = fn;
     ch->arg = arg;
-    ch->end = &ch->first;
+    packet_queue_init(&ch->queue, QUEUE_MAX);
     rc = packet_prepare(fd);
     if (rc == 0)
         rc = fd_set_nonblock(fd, true);
@@ -207,56 +170,28 @@ total(const struct iovec *iov, size_t n_iov)
     return n;
 }
 
-static int
-enqueue(struct br_channel *ch, const struct iovec *iov, size_t n_iov, const int *fds,
-        unsigned n_fds)
-{
-    struct queued *q;
-
-    if (ch->n_queued >= QUEUE_MAX)
-        return -ENOBUFS;
-    q = malloc(sizeof(*q) + total(iov, n_iov));
-    if (q == NULL)
-        return -ENOBUFS;
-    q->next = NULL;
-    q->n = 0;
-    for (size_t i = 0; i < n_iov; i++) {
-        if (iov[i].iov_len > 0)
-            memcpy(q->p + q->n, iov[i].iov_base, iov[i].iov_len);
-        q->n += iov[i].iov_len;
-    }
-    q->n_fds = n_fds;
-    if (n_fds > 0)
-        memcpy(q->fds, fds, n_fds * sizeof(int));
-    *ch->end = q;
-    ch->end = &q->next;
-    ch->n_queued++;
-    loop_mod(ch->h.loop->loop, &ch->watch, EPOLLIN | EPOLLOUT);
-    return 0;
-}
-
 int
 channel_send_parts(struct br_channel *ch, const struct iovec *iov, size_t n_iov, const int *fds,
                    unsigned n_fds)
 {
-    int rc;
+    int taken[PACKET_FDS_MAX];
+    int rc = 0;
 
     if (ch->gone || ch->h.closed)
         rc = -EPIPE;
     else if (n_fds > PACKET_FDS_MAX || total(iov, n_iov) > BR_MESSAGE_MAX)
         rc = -EMSGSIZE;
-    else if (ch->n_queued == 0)
-        rc = packet_send(ch->fd, iov, n_iov, fds, n_fds);
-    else
-        rc = -EAGAIN;
-    if (rc == -EAGAIN) {
-        rc = enqueue(ch, iov, n_iov, fds, n_fds);
-        if (rc == 0)
-            return 0;
+    if (rc < 0) {
+        for (unsigned i = 0; i < n_fds; i++)
+            close(fds[i]);
+        return rc;
     }
-    for (unsigned i = 0; i < n_fds; i++)
-        close(fds[i]);
-    return is_gone(rc) ? -EPIPE : rc;
+    if (n_fds > 0)
+        memcpy(taken, fds, n_fds * sizeof(int));
+    rc = packet_queue_send(&ch->queue, ch->fd, iov, n_iov, taken, n_fds);
+    if (rc > 0)
+        loop_mod(ch->h.loop->loop, &ch->watch, EPOLLIN | EPOLLOUT);
+    return rc >= 0 ? 0 : is_gone(rc) ? -EPIPE : rc;
 }
 
 API int
@@ -270,7 +205,7 @@ br_channel_send(struct br_channel *channel, const void *p, size_t n, const int *
 API unsigned
 br_channel_queued(const struct br_channel *channel)
 {
-    return channel->n_queued;
+    return channel->queue.n;
 }
 
 API int
