@@ -221,4 +221,4 @@ def test_other_routers_under_load_lose_nothing(make_brood):
 def test_chaos_in_short():
     done = subprocess.run([ROOT / "tools/chaos", "--times", "3"], capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("\n") == 6, done.stdout
+    assert done.stdout.count("\n") == 7, done.stdout

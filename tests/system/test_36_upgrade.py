@@ -1,6 +1,7 @@
 """Binary upgrade: the next main proves itself beside the old one, or the old one serves on.
 
-BROOD_UPGRADES=50 is the long form whose figures stand in docs/reliability.md.
+BROOD_UPGRADES=50 is the long form whose figures stand in docs/reliability.md; BROOD_SLOW_REQUEST=30 makes the
+slow request last so many seconds.
 """
 
 import os
@@ -8,15 +9,14 @@ import signal
 import socket
 import stat
 import subprocess
-import threading
-import time
 
 import pytest
 
-from brood import BINARY, UnixHTTPConnection, Answer, free_port, is_alive, python_app, wait_until
+from brood import BINARY, Adopted, Answer, UnixHTTPConnection, free_port, is_alive, python_app, wait_until
 from load import Load
 
 UPGRADES = int(os.environ.get("BROOD_UPGRADES", 6))
+SLOW = float(os.environ.get("BROOD_SLOW_REQUEST", 2))
 
 
 class Installed:
@@ -125,9 +125,58 @@ def test_a_request_under_way_finishes_in_the_old_main(installed):
         wire.send(body[10:])
         answer = wire.answer("POST")
         assert answer.status == 200 and answer.fields["connection"] == "close"
-    from brood import Adopted
     brood.process = Adopted(brood.named_pid())
     assert old.wait(20) == 0
+
+
+def test_a_slow_request_finishes_across_an_upgrade(installed):
+    """It keeps the old main and its worker until it is answered, while the next main serves."""
+    brood = installed.brood
+    brood.serve("echo", processes=1)
+    assert brood.put("/config/settings", {"shutdown": {"timeout": int(SLOW) + 20}}).status == 200
+    (worker,) = brood.workers("echo")
+    with brood.connect(timeout=SLOW + 20) as wire:
+        wire.send(f"GET /sleep/{SLOW} HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: brood.status("/applications/echo/requests")["active"] == 1, what="the request in the application")
+        old = brood.process
+        brood.signal(signal.SIGUSR2)
+        wait_until(lambda: brood.named_pid() != old.pid, what="the next main")
+        brood.process = Adopted(brood.named_pid())
+        assert brood.fetch("/id?id=7").body == b"7"
+        answer = wire.answer()
+    assert answer.body == b"slept" and answer.fields["x-pid"] == str(worker)
+    assert old.wait(20) == 0
+
+
+def test_winch_drains_the_old_routers_and_a_failure_brings_them_back(installed):
+    """Whoever connects meanwhile waits in the queue of the socket, which main keeps."""
+    brood = installed.brood
+    brood.serve("echo", processes=1)
+    brood.signal(signal.SIGWINCH)
+    wait_until(lambda: "SIGWINCH means nothing without an upgrade under way" in brood.log(), what="that it means nothing")
+    go = brood.dir / "go"
+    os.mkfifo(go)
+    installed.put_script(f'read line <"{go}"; exit 4')
+    routers = brood.pids("brood: router")
+    with brood.connect() as under_way:
+        under_way.send("POST /id?id=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
+        wait_until(lambda: brood.status()["connections"]["active"] == 1, what="the request in a router")
+        brood.signal(signal.SIGUSR2)
+        wait_until(lambda: "is to take over" in brood.log(), what="the next program")
+        brood.signal(signal.SIGWINCH)
+        wait_until(lambda: len([p for p in routers if is_alive(p)]) == 1, what="the idle router to be gone")
+        with brood.connect() as waits:
+            waits.send("GET /id?id=2 HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = under_way.send("y").answer("POST")
+            assert answer.body == b"1" and answer.fields["connection"] == "close"
+            wait_until(lambda: not [p for p in routers if is_alive(p)], what="the end of the other one")
+            go.write_text("go\n")
+            assert waits.answer().body == b"2"
+    wait_until(lambda: len(brood.pids("brood: router")) == 2, what="routers")
+    assert brood.fetch("/id?id=3").body == b"3"
+    installed.put(BINARY)
+    brood.upgrade()
+    assert brood.fetch("/id?id=4").body == b"4"
 
 
 def test_connections_that_no_router_takes_need_no_proof(installed):
