@@ -11,6 +11,7 @@ CC     ?= cc
 
 RELEASE := build/release
 TEST    := build/test
+POINTED := build/pointed
 
 .PHONY: help run stop test test-interp unit build install bench chaos fuzz lint docs transcript model clean
 .DEFAULT_GOAL := help
@@ -38,6 +39,9 @@ $(RELEASE)/build.ninja:
 $(TEST)/build.ninja:
 	meson setup $(TEST) -Db_sanitize=address,undefined -Db_lundef=false -Dinjection=true
 
+$(POINTED)/build.ninja:
+	meson setup $(POINTED) -Doptimization=1 -Dinjection=true -Dtests=false
+
 build:
 	@tools/setup build
 	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja
@@ -53,13 +57,15 @@ stop:
 	@tools/demo stop
 
 # Guests run inside somebody's interpreter, which knows no sanitizer: the sanitized daemon is tested
-# with the release build's modules.
+# with the release build's modules; where workers are killed at chosen moments, with some that have
+# injection points.
 test:
 	@tools/setup test
-	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja $(TEST)/build.ninja
+	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja $(TEST)/build.ninja $(POINTED)/build.ninja
 	ninja -C $(RELEASE)
 	ninja -C $(TEST)
-	@tools/test $(TEST) $(RELEASE)
+	ninja -C $(POINTED) src/modules/python.module.so src/modules/_brood.abi3.so
+	@BROOD_POINTED_MODULES=$(abspath $(POINTED))/src/modules tools/test $(TEST) $(RELEASE)
 
 # Not part of `make test` yet: docs/interp.md, "Tests", says why.
 test-interp:

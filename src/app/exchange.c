@@ -14,6 +14,7 @@
 
 #include "app/worker_role.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "nest/port.h"
 
 /* A read of this size or more is worth letting other threads run. */
@@ -52,11 +53,13 @@ begin(struct exchange *x)
     x->no_body = false;
     x->active = true;
     x->serial++;
+    INJECT(worker, claimed);
     if (wire_request_read(x->claim.p, x->claim.n, &x->request) < 0) {
         exchange_abort(x);
         return false;
     }
     lane_entered(x->lane, &x->claim);
+    INJECT(worker, entered);
     return true;
 }
 
@@ -102,8 +105,10 @@ read_file(struct exchange *x, char *p, size_t n)
     void *paused = n >= PAUSE_BYTES || x->body_fd < 0 ? let_go(x) : NULL;
     bool let = n >= PAUSE_BYTES || x->body_fd < 0;
 
-    if (x->body_fd < 0)
+    if (x->body_fd < 0) {
         x->body_fd = worker_ask_body(x->worker, &x->claim);
+        INJECT(worker, body);
+    }
     if (x->body_fd >= 0) {
         do
             got = pread(x->body_fd, p, n, (off_t)x->body_at);
@@ -170,6 +175,7 @@ need_chunk(struct exchange *x)
         return rc;
     x->chunk = rc;
     x->at = 0;
+    INJECT(worker, chunk);
     return 0;
 }
 
@@ -280,8 +286,10 @@ exchange_flush(struct exchange *x)
         return rc;
     if (lane_cancelled(x->lane, &x->claim))
         return -ECONNRESET;
-    if (x->at > 0)
-        publish(x, 0);
+    if (x->at == 0)
+        return 0;
+    publish(x, 0);
+    INJECT(worker, head_sent);
     return 0;
 }
 
@@ -365,7 +373,9 @@ exchange_end(struct exchange *x)
         exchange_abort(x);
         return rc;
     }
+    INJECT(worker, answering);
     publish(x, PIECE_END);
+    INJECT(worker, answered);
     finish(x);
     return 0;
 }

@@ -25,6 +25,7 @@
 #include "app/app.h"
 #include "app/front_role.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/spawn.h"
 #include "nest/nest.h"
@@ -242,6 +243,7 @@ prototype_setup(struct task *task, struct process *process, struct br_err *err)
     struct creds room, *creds;
     int rc = 0;
 
+    INJECT(prototype, born);
     if (!front_is(card) && realpath(task->settings->modules_dir, modules_dir) == NULL)
         return br_fail(err, -errno, "cannot enter \"%s\"", task->settings->modules_dir);
     if (task->role->outside_work)
@@ -258,6 +260,7 @@ prototype_setup(struct task *task, struct process *process, struct br_err *err)
         rc = enter(card, err);
     if (rc < 0)
         return rc;
+    INJECT(prototype, settled);
     app_streams(card, log_fd());
     if (front_is(card))
         return front_setup(task, process, err);

@@ -23,6 +23,7 @@
 #include "app/prototype.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "nest/lane.h"
 
@@ -106,8 +107,10 @@ tell_ready(struct prototype *proto)
         n += p->life.state == PROC_READY;
     if (n < first)
         return;
+    INJECT(prototype, ready);
     proto->ready = true;
     spawn_tell_ready(&proto->task);
+    INJECT(prototype, ready_told);
 }
 
 void
@@ -229,6 +232,7 @@ quit(struct prototype *proto)
 {
     struct process *p;
 
+    INJECT(prototype, drains);
     proto->draining = true;
     list_foreach (p, &proto->workers.all, link)
         worker_drain(proto, p);
@@ -392,6 +396,7 @@ prototype_load(struct prototype *proto, struct br_err *err)
         if (rc < 0)
             return rc;
     }
+    INJECT(prototype, loaded);
     if (app->guest->before_fork)
         app->guest->before_fork(app->ctx);
     return 0;

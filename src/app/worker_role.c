@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "event/loop.h"
 #include "ipc/dispatch.h"
 #include "process/title.h"
@@ -47,6 +48,7 @@ on_drain(struct task *task, struct channel *ch br_unused, struct message *m br_u
 {
     struct worker *w = task->data;
 
+    INJECT(worker, drains);
     atomic_store(&w->draining, true);
     if (w->app->threads > 1)
         wake_own_lanes(w);
@@ -83,10 +85,12 @@ ring(const struct app *app)
 static void
 lanes_close(struct worker *w)
 {
+    INJECT(worker, leaves);
     for (unsigned i = 0; i < w->app->threads; i++) {
         if (w->exchanges[i].lane)
             lane_close(w->exchanges[i].lane);
     }
+    INJECT(worker, left);
     ring(w->app); /* perhaps another one is needed before this process is gone */
 }
 
@@ -128,21 +132,26 @@ worker_setup(struct task *task, struct process *process, struct br_err *err)
     pthread_mutex_init(&w->lines, NULL);
     task->data = w;
 
+    INJECT(worker, born);
     title_set("brood: \"%s\" application", app->name);
     if (!app->preload) {
         rc = app->guest->load(app->ctx, app->card, err);
         if (rc < 0)
             return rc;
     }
-    return lanes_open(w, err);
+    rc = lanes_open(w, err);
+    INJECT(worker, opened);
+    return rc;
 }
 
 static int
 worker_start(struct task *task, void *data br_unused)
 {
     struct worker *w = task->data;
-    int code = w->app->guest->serve(w->app->ctx, w);
+    int code;
 
+    INJECT(worker, serves);
+    code = w->app->guest->serve(w->app->ctx, w);
     lanes_close(w);
     return code;
 }

@@ -16,6 +16,7 @@
 #include "app/worker_role.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "nest/lane.h"
 
@@ -95,6 +96,7 @@ workers_meet_router(struct prototype *proto, struct channel *router)
 
     list_foreach (p, &proto->workers.all, link)
         connect_pair(proto, p, router);
+    INJECT(prototype, met);
 }
 
 /* ---- workers ---- */
@@ -147,6 +149,7 @@ on_death(struct task *task, struct process *p, int status)
     struct br_err err = BR_ERR_NONE;
 
     log_death(p, status);
+    INJECT(prototype, bereaved);
     dispatch_each(task->dispatch, ROLE_ROUTER, close_at_router, &pairing);
     for (unsigned i = 0; i < proto->app.threads; i++)
         nest_bury(proto->app.nest, p->index + i, proto->app.wakefds, proto->app.n_routers);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "conf/conf_store.h"
 #include "conf/json.h"
@@ -181,6 +182,7 @@ on_leaving(struct task *task, struct channel *ch br_unused, struct message *m br
 static void
 on_prove(struct task *task, struct channel *ch, struct message *m)
 {
+    INJECT(controller, prove_asked);
     prove_begin(task->data, ch, m);
 }
 
@@ -200,6 +202,7 @@ on_leave(struct task *task, struct channel *ch br_unused, struct message *m br_u
 {
     struct controller *c = task->data;
 
+    INJECT(controller, leave_asked);
     c->told_to_leave = true;
 }
 

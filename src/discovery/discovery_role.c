@@ -17,6 +17,7 @@
 #include "abi/module_load.h"
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/dispatch.h"
 
@@ -125,10 +126,12 @@ discovery_setup(struct task *task, br_unused struct process *process, struct br_
     struct buf json;
     int rc;
 
+    INJECT(discovery, begun);
     alarm(PATIENCE_S);
     discovery_report(task->settings->modules_dir, &json);
     rc = tell(task, &json, err);
     buf_done(&json);
     alarm(0);
+    INJECT(discovery, told);
     return rc;
 }

@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "process/isolation.h"
 #include "process/title.h"
@@ -429,6 +430,10 @@ spawn(struct task *task, struct process *p, const struct spawn_how *how, struct 
         fd_close(&ours);
         child(task, p, how, self, fd_take(&theirs));
     }
+    if (task->role->id == ROLE_MAIN)
+        INJECT(main, forked);
+    else
+        INJECT(prototype, forked);
     rc = adopt(task, p, pid, fd_take(&ours), err);
     if (rc < 0)
         return rc;

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "main/main_lines.h"
 #include "main/main_open.h"
@@ -45,6 +46,7 @@ main_heir_begin(struct main *m, struct estate *estate, struct br_err *err)
             br_fail(err, rc, "cannot take over \"%s\"", estate->listeners[i].name);
         estate->listeners[i].fd = -1;
     }
+    INJECT(heir, adopted);
     if (rc == 0)
         br_log(LOG_NOTICE, "upgrade: %zu listening sockets of process %d are taken over", estate->n,
                (int)estate->old);
@@ -74,16 +76,20 @@ tell_all(struct main *m)
 static void
 take_over(struct main *m, struct channel *controller)
 {
-    int rc = pidfile_claim(m->task.settings->pid_fd);
+    int rc;
 
+    INJECT(heir, proved);
+    rc = pidfile_claim(m->task.settings->pid_fd);
     if (rc < 0) {
         main_give_up(m, "cannot write the pid file: %s", strerror(-rc));
         return;
     }
+    INJECT(heir, claimed);
     m->own_settings.held = false;
     m->owns_paths = true;
     m->upgrade.state = UPGRADE_DONE;
     tell_all(m);
+    INJECT(heir, serves);
     main_open_answer_control(m, controller, &m->control_asked);
     main_check_running(m);
 }
@@ -115,6 +121,7 @@ main_heir_prove(struct main *m)
 
     if (controller == NULL || m->control_asked.serial == 0 || m->proof_asked)
         return;
+    INJECT(heir, proving);
     m->proof_asked = true;
     if (dispatch_ask(controller, MSG_PROVE, NULL, NULL, 0, PROVE_WAIT_MS, on_proved, m) < 0)
         main_give_up(m, "the controller cannot be asked whether the routers answer");

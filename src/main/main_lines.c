@@ -86,6 +86,7 @@ connect_pair(struct main *m, struct process *p, struct process *q)
     if (rc < 0)
         return rc;
     open_line(m, p, q, &fds[0]);
+    INJECT(main, introduced_one);
     open_line(m, q, p, &fds[1]);
     call_hook(m, p, q);
     call_hook(m, q, p);

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/messages.h"
 #include "main/main_after.h"
@@ -126,6 +127,7 @@ drain_now(struct main *m)
     main_move(m, MAIN_DRAINING);
     loop_timer(m->task.loop, &m->patience, grace_ms(m));
     main_quit_step(m);
+    INJECT(main, quit_told);
 }
 
 void
@@ -137,6 +139,7 @@ main_drain(struct main *m)
         main_stop(m);
         return;
     }
+    INJECT(main, quit_asked);
     main_move(m, MAIN_DELAYING);
     tell_leaving(m);
     if (delay_ms == 0)
@@ -189,6 +192,7 @@ main_stop(struct main *m)
     loop_timer(m->task.loop, &m->patience, MAIN_STOP_MS);
     list_foreach_safe (p, next, &m->children.all, link)
         stop_one(m, p);
+    INJECT(main, term_told);
     main_quit_step(m);
 }
 

@@ -56,12 +56,14 @@ main_move(struct main *m, enum main_phase to)
     return 0;
 }
 
-/* Tell the process that waits for our start, once.  The pipe is closed by its owner's exit. */
+/* Tell the process that waits for our start, once. */
 static void
 tell_waiting(struct main *m, const char *text)
 {
-    if (m->task.settings->ready_fd >= 0 && m->phase == MAIN_STARTING)
-        fd_write_all(m->task.settings->ready_fd, text, strlen(text));
+    if (m->own_settings.ready_fd < 0 || m->phase != MAIN_STARTING)
+        return;
+    fd_write_all(m->own_settings.ready_fd, text, strlen(text));
+    fd_close(&m->own_settings.ready_fd);
 }
 
 void

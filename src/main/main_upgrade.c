@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/messages.h"
 #include "main/main_estate.h"
@@ -103,6 +104,7 @@ succeed(struct upgrade *u)
     struct main *m = main_of_upgrade(u);
     char text[64];
 
+    INJECT(main, upgrade_proved);
     br_log(LOG_NOTICE, "process %d is main now: draining", (int)u->pid);
     snprintf(text, sizeof(text), "MAINPID=%d", (int)u->pid);
     notify_manager(text);
@@ -317,6 +319,7 @@ begin_proving(struct upgrade *u)
     int rc;
 
     u->n = 0;
+    INJECT(main, upgrade_paused);
     rc = pipe2(ends, O_CLOEXEC) < 0 ? br_fail(&err, -errno, "no pipe for the next main") : 0;
     if (rc == 0)
         rc = start_next(m, ends[1], &pidfd, &err);
@@ -332,6 +335,7 @@ begin_proving(struct upgrade *u)
     }
     u->state = UPGRADE_PROVING;
     br_log(LOG_NOTICE, "upgrade: process %d is to take over", (int)u->pid);
+    INJECT(main, upgrade_started);
 }
 
 /* --- orders --- */
@@ -387,6 +391,7 @@ main_upgrade(struct main *m)
     br_log(LOG_NOTICE, "upgrade: starting \"%s\"", m->task.settings->program);
     m->upgrade.state = UPGRADE_PAUSING;
     m->upgrade.reason[0] = '\0';
+    INJECT(main, upgrade_asked);
     if (p != NULL)
         pause_decider(m, p);
     else

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "http/response.h"
 #include "nest/wire.h"
 #include "router/app_queue.h"
@@ -221,6 +222,7 @@ link_send(struct app_link *at, struct call *call)
     call->slot = (uint32_t)slot;
     at->calls[slot] = call;
     port_publish(at->port, (uint32_t)slot, n);
+    INJECT(router, queued);
     at->published = true;
     return 0;
 }
@@ -414,6 +416,7 @@ take_head(struct call *call, const struct piece *piece, uint32_t *ret_from)
         return false;
     }
     call->head_given = true;
+    INJECT(router, replying);
     *ret_from = a.head.n;
     return true;
 }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "base/inject.h"
 #include "base/log.h"
 #include "ipc/dispatch.h"
 #include "ipc/spawn.h"
@@ -85,6 +86,7 @@ begin_drain(struct router *router, uint32_t grace_ms)
         return;
     router->draining = true;
     listeners_stop(router);
+    INJECT(router, drains);
     h1_server_drain(&router->server);
     loop_timer(router->task->loop, &router->grace, grace_ms);
 }
@@ -265,6 +267,7 @@ on_nest_open(struct task *task, struct channel *ch br_unused, struct message *m)
     struct br_err err = BR_ERR_NONE;
     int rc = app_queue_open(task->data, nest, fd_take(&m->fds[0]), fd_take(&m->fds[1]), &err);
 
+    INJECT(router, nest_open);
     if (rc == 0)
         return;
     err.rc = rc;
@@ -302,6 +305,7 @@ on_body_ask(struct task *task, struct channel *ch, struct message *m)
     if (fd < 0 && fd != -ENOENT)
         br_log(LOG_ERROR, "cannot pass a request body on: %s", strerror(-fd));
     dispatch_reply(ch, m, MSG_BODY_FILE, &answer, &fd, fd >= 0);
+    INJECT(router, body_sent);
 }
 
 static size_t

@@ -7,6 +7,7 @@
  */
 #include "router/session.h"
 
+#include "base/inject.h"
 #include "base/log.h"
 #include "router/action.h"
 #include "router/install.h"
@@ -38,6 +39,7 @@ on_request(struct request *req)
     tx->req = req;
     tx->binding = req->generation;
     req->data = tx;
+    INJECT(router, asked);
     action_serve(tx, &tx->binding->conf->pass);
 }
 

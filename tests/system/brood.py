@@ -147,6 +147,7 @@ class Brood:
         self.options = list(options)
         self.prefix = []  # of the command: a program that starts it otherwise
         self.binary = BINARY
+        self.modules = MODULES
         self.env = {**os.environ, "PATH": PATH, **(env or {})}
         self.control_path = self.dir / "control.sock"
         self.log_path = self.dir / "brood.log"
@@ -169,8 +170,8 @@ class Brood:
             "--statedir", str(self.state_dir),
             "--tmpdir", str(self.tmp_dir),
         ]
-        if MODULES:
-            command += ["--modulesdir", MODULES]
+        if self.modules:
+            command += ["--modulesdir", self.modules]
         return command + self.options
 
     def start(self):

@@ -7,8 +7,10 @@ import pytest
 
 from brood import BINARY, ROOT
 
-ROW = re.compile(r'^POINT\((\w+),\s*(\w+),\s*(PLAIN|INDEXED),\s*"', re.M)
-POINTS = [(role, name, kind == "INDEXED") for role, name, kind in ROW.findall((ROOT / "src/base/inject.def").read_text())]
+ROW = re.compile(r'^(POINT|LIFE)\((\w+),\s*(\w+),\s*(PLAIN|INDEXED),\s*"', re.M)
+ROWS = ROW.findall((ROOT / "src/base/inject.def").read_text())
+POINTS = [(role, name, kind == "INDEXED") for table, role, name, kind in ROWS if table == "POINT"]  # on a change's way
+LIVES = [f"{role}.{name}" for table, role, name, kind in ROWS if table == "LIFE"]  # in a process's life
 
 needs_points = pytest.mark.skipif(b"BROOD_INJECT" not in BINARY.read_bytes(),
                                   reason="built without points: meson configure BUILD -Dinjection=true")
