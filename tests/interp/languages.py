@@ -13,7 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 GUESTS = HERE.parents[1] / "src/guests/prefork_interp"
-BUILTIN = Path(os.environ.get("BROOD_BUILD", HERE.parents[1] / "build/test"), "src/guests/prefork_interp/bash")
+BUILT = Path(os.environ.get("BROOD_BUILD", HERE.parents[1] / "build/test"), "src/guests/prefork_interp")
+BUILTIN = BUILT / "bash"
 
 
 @dataclass
@@ -50,7 +51,16 @@ PHP = Language("php", "php", "probe.php", "-q", "probe_module.php", "<?php funct
 BASH = Language("bash", "bash", "probe.bash", "--norc", "probe_module.bash", "version() { echo {version}; }\n",
                 {"PROBE_BASH": str(BUILTIN)}, "" if (BUILTIN / "prefork_interp.so").exists() else "bash-builtins is not installed", core=True)
 
-LANGUAGES = [PERL, PYTHON, RUBY, PHP, BASH]
+# Each call initialises by itself, ahead of time: its token is that of the process which starts them all.
+NODE = Language("node", "node", "probe.js", "--no-warnings", "probe_module.js", "exports.version = () => '{version}';\n",
+                {"NODE_PATH": str(BUILT / "node")}, "" if shutil.which("node") else "nodejs is not installed", core=True, cannot={
+                    "test_arguments_with_every_byte": "Node's strings are text: what is no UTF-8 cannot be an argument",
+                    "test_resource_limits_are_the_callers": "Node raises its limit of descriptors to the highest at its start",
+                    "test_racing_first_calls_start_one_server": "it counts initialisations, of which each call has its own",
+                    "test_a_hundred_first_calls_start_one_server": "it counts initialisations, of which each call has its own",
+                })
+
+LANGUAGES = [PERL, PYTHON, RUBY, PHP, BASH, NODE]
 
 # What each step of a call and of a server's life needs a library for: quick enough for `make test`.
 # With BROOD_INTERP_ALL=1 (`make test-interp`) every language runs every test.

@@ -175,7 +175,7 @@ begin_call(int socket)
     close(socket); /* the server takes this for the beginning of the script's part */
     bash_renew();
     title_of_call(bash_script(), r.arguments);
-    rc = request_take(&r, bash_script_fd());
+    rc = request_take(&r, bash_script_fd() >= 0 ? bash_script_fd() : INT_MAX);
     if (rc == 0)
         rc = bash_reopen_script();
     if (rc < 0) {

@@ -113,6 +113,13 @@ hello_add_words(struct buf *hello, const char *script)
     free(text);
 }
 
+void
+line_keep_stdio(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        fd_set_cloexec(fd, false);
+}
+
 /* The parent of the second fork becomes the server. */
 static br_noreturn void
 become_server(const struct given *g, const char *server, const char *script, int control)
@@ -123,6 +130,7 @@ become_server(const struct given *g, const char *server, const char *script, int
     snprintf(number, sizeof(number), "%d", control);
     fd_set_cloexec(control, false);
     given_hide(g, false);
+    line_keep_stdio();
     execve(server, words, environ);
     dprintf(STDERR_FILENO, "prefork_initialisation_complete: %s: %s\n", server, strerror(errno));
     _exit(127);

@@ -39,6 +39,8 @@ void hello_add_words(struct buf *hello, const char *script);
  * setup: nothing has been forked).
  */
 int line_open(const struct given *g, const char *server, const char *script, int *ret_line);
+/* Standard streams pass on to what is executed next; Node has them closed there. */
+void line_keep_stdio(void);
 /* What the variable said is added to it. */
 int line_hello(int line, const struct given *g, struct buf *hello);
 

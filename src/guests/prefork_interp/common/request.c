@@ -214,7 +214,7 @@ move_up(struct request *r)
 }
 
 static int
-take_descriptors(struct request *r, int spared)
+take_descriptors(struct request *r, int own)
 {
     int number, rc = move_up(r);
     size_t index;
@@ -226,7 +226,9 @@ take_descriptors(struct request *r, int spared)
             return -errno;
     }
     for (char **a = r->attributes; *a != NULL; a++) {
-        if (place_of(r, *a, &index, &number) && number != spared && dup2(r->fds[index], number) < 0)
+        if (!place_of(r, *a, &index, &number) || (number >= own && fcntl(number, F_GETFD) >= 0))
+            continue;
+        if (dup2(r->fds[index], number) < 0)
             return -errno;
     }
     return 0;
@@ -248,9 +250,9 @@ take_mask(const struct request *r)
 }
 
 int
-request_take(struct request *r, int spared)
+request_take(struct request *r, int own)
 {
-    int rc = take_descriptors(r, spared);
+    int rc = take_descriptors(r, own);
     const char *mask = request_attribute(r, "umask"), *cwd = request_attribute(r, "cwd");
     unsigned long index;
 

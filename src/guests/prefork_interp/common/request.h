@@ -38,11 +38,11 @@ void request_done(struct request *r);
  * request_take - what needs no interpreter: descriptors into their places, umask, directory, mask
  * of blocked signals.
  *
- *   spared   a place that stays as it is, or -1
+ *   own   places from this number on that are in use are the interpreter's own, and stay
  *
  * The received numbers are closed.  0 or -errno.
  */
-int request_take(struct request *r, int spared);
+int request_take(struct request *r, int own);
 
 /* The value of an attribute, or NULL. */
 const char *request_attribute(const struct request *r, const char *name);
