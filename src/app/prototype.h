@@ -56,6 +56,8 @@ struct scale_worker worker_look(const struct prototype *proto, const struct proc
 void workers_watch_leaving(struct prototype *proto);
 /* A line to a router appeared: one for each worker, too. */
 void workers_meet_router(struct prototype *proto, struct channel *router);
+/* A router is gone: so are the lines of the workers to it. */
+void workers_lose_router(struct prototype *proto);
 
 /* stuck.c */
 void stuck_on_message(struct task *task, struct channel *ch, struct message *m);

@@ -293,6 +293,8 @@ on_peer_gone(struct task *task, struct channel *ch)
 {
     if (ch == task->parent)
         _exit(1); /* main is gone; workers follow by PDEATHSIG */
+    if (channel_peer(ch)->role == ROLE_ROUTER)
+        workers_lose_router(task->data);
 }
 
 static const struct msg_handler handlers[] = {

@@ -99,6 +99,16 @@ workers_meet_router(struct prototype *proto, struct channel *router)
     INJECT(prototype, met);
 }
 
+/* One that sleeps would keep its end of the line until something else wakes it. */
+void
+workers_lose_router(struct prototype *proto)
+{
+    struct process *p;
+
+    list_foreach (p, &proto->workers.all, link)
+        nest_notify(proto->app.nest, p->index);
+}
+
 /* ---- workers ---- */
 
 static pid_t

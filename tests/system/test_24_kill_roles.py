@@ -108,7 +108,7 @@ class Scene:
         self.brood.start()
         # An address of its own: nobody takes a port while the daemon is dead.
         self.host, self.port = f"127.2.{os.getpid() >> 8 & 255}.{os.getpid() & 255}", 8001
-        self.priority = 0
+        self.files = 1000
         self.brood.configure({
             "listeners": {f"{self.host}:{self.port}": {"pass": "applications/ledger"}},
             "applications": {"ledger": python_app("ledger", processes=WORKERS, environment={"LEDGER": str(ledger)})},
@@ -167,8 +167,8 @@ def kill_router(scene):
 
 
 def other_routers(scene):
-    scene.priority ^= 1
-    return Client(scene.brood, "PUT", "/config/settings", {"router": {"priority": scene.priority}})
+    scene.files += 1
+    return Client(scene.brood, "PUT", "/config/settings", {"router": {"rlimit_nofile": scene.files}})
 
 
 # What the action costs by itself: what its victim held, at most.

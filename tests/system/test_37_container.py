@@ -108,5 +108,6 @@ def test_term_ends_everything(container):
 
 def test_an_upgrade_is_refused(container):
     container.signal(signal.SIGUSR2)
-    wait_until(lambda: container.status("/upgrade")["state"] == "failed", what="the refusal")
+    wait_until(lambda: container.control("/status/upgrade").status == 200, what="the refusal")  # until then there is none
+    assert container.status("/upgrade")["state"] == "failed"
     assert "process 1 cannot be replaced" in container.status("/upgrade")["reason"]
