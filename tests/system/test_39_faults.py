@@ -70,6 +70,12 @@ def echo(make_brood, tmp_path):
     return brood
 
 
+def be_plain(brood):
+    """Not the sanitized build: a sanitizer wants to be loaded first, and all of the address space."""
+    if brood_module.MODULES:
+        brood.binary = Path(brood_module.MODULES).parent / "programs" / "brood"
+
+
 # --- a process that stands still ---
 
 @pytest.mark.parametrize("role", ROLES)
@@ -112,8 +118,7 @@ def test_the_clock_jumps_an_hour(make_brood, tmp_path):
     clock = tmp_path / "clock"
     brood = make_brood("--routers", "2", start=False, env={
         "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
-    if brood_module.MODULES:
-        brood.binary = Path(brood_module.MODULES).parent / "programs" / "brood"  # a sanitizer will not be preloaded behind another library
+    be_plain(brood)
 
     def jump(text):
         clock.with_name("next").write_text(text + "\n")
@@ -301,8 +306,13 @@ def test_a_prototype_cannot_fork(echo):
     is_whole(echo)
 
 
-def test_main_has_no_memory_left(echo):
+def test_main_has_no_memory_left(make_brood):
     """No more address space: children are born with as little, and die or not; main waits and goes on."""
+    echo = make_brood("--routers", "2", start=False)
+    be_plain(echo)
+    echo.start()
+    echo.serve("echo", processes=2)
+    wait_until(lambda: echo.settled("echo", 2, 2), what="all processes and lines")
     pages = int(Path(f"/proc/{echo.pid}/statm").read_text().split()[0])
     limit(echo.pid, "as", pages * resource.getpagesize())
     for title in ("router", "controller", "prototype"):
