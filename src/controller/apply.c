@@ -199,11 +199,13 @@ make_asks(struct apply *a)
     for (size_t i = 0; i < a->plan.n; i++) {
         const struct plan_step *step = &a->plan.steps[i];
 
-        a->asks[i] = (struct ask){.task = a->task,
-                                  .step = step,
-                                  .err = &a->fault.err,
-                                  .on_answer = on_answer,
-                                  .owner = a};
+        a->asks[i] =
+            (struct ask){.task = a->task,
+                         .step = step,
+                         .takes_over = a->task->settings->held && a->live.generation == NULL,
+                         .err = &a->fault.err,
+                         .on_answer = on_answer,
+                         .owner = a};
         if (step->verb == PLAN_APP_START)
             start_or_adopt(a, &a->asks[i]);
         else if (step->verb == PLAN_APP_KEEP)

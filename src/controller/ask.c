@@ -102,7 +102,8 @@ ask_start(struct ask *ask)
 {
     const struct app_conf *app = ask->step->app;
     const struct msg_launch question = {.launch = ask->launch};
-    int card = launch_card(app, ask->launch, ask->step->was != NULL, ask->task->settings);
+    bool replaces = ask->step->was != NULL || ask->takes_over;
+    int card = launch_card(app, ask->launch, replaces, ask->task->settings);
     int rc = card;
 
     if (card >= 0)

@@ -13,6 +13,7 @@ struct ask {
     struct task *task;
     const struct plan_step *step;
     uint32_t launch;    /* of an application to start */
+    bool takes_over;    /* an older main may run it still */
     struct br_err *err; /* where a failure says which step, and why */
     /* Called once for each that was sent, unless it is forgotten (dispatch_forget). */
     void (*on_answer)(struct ask *ask, int rc);

@@ -8,6 +8,8 @@
  *           |       says that we are ready
  *           `- no: we give up; the old main reads why, and serves on as if nothing had been
  *
+ * What must not run twice begins when the old main is gone, of which its pidfd tells.
+ *
  * Until the proof nothing outside of this tree of processes is changed: no file is removed, no
  * connection is accepted, no change of the configuration is heard.
  */
@@ -16,16 +18,48 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/inject.h"
 #include "base/log.h"
 #include "main/main_lines.h"
+#include "main/main_live.h"
 #include "main/main_open.h"
 #include "main/main_upgrade.h"
 #include "process/pidfile.h"
 
 #define PROVE_WAIT_MS 20000
+
+static void
+forget_old(struct main *m)
+{
+    loop_del(m->task.loop, &m->old_main);
+    fd_close(&m->old_main.fd);
+    main_live_next(m);
+}
+
+static void
+on_old_gone(struct watch *w, uint32_t events br_unused)
+{
+    forget_old(container_of(w, struct main, old_main));
+}
+
+/* Nobody waits for it when it cannot be watched. */
+static void
+watch_old(struct main *m)
+{
+    if (m->old_main.fd >= 0 &&
+        loop_add(m->task.loop, &m->old_main, m->old_main.fd, EPOLLIN, on_old_gone) < 0)
+        fd_close(&m->old_main.fd);
+}
+
+bool
+main_heir_old_runs(const struct main *m)
+{
+    return m->old_main.fd >= 0;
+}
 
 int
 main_heir_begin(struct main *m, struct estate *estate, struct br_err *err)
@@ -39,6 +73,7 @@ main_heir_begin(struct main *m, struct estate *estate, struct br_err *err)
     if (estate == NULL)
         return 0;
     m->own_settings.initial_dir = NULL; /* the first start is long over */
+    m->old_main.fd = (int)syscall(SYS_pidfd_open, estate->old, 0);
     m->control_fd = fd_take(&estate->control_fd);
     for (size_t i = 0; i < estate->n && rc == 0; i++) {
         rc = main_open_adopt(m, &estate->listeners[i]);
@@ -69,6 +104,7 @@ tell_all(struct main *m)
             main_tell(m, p, MSG_SERVE, NULL, NULL, 0);
         if (p->channel != NULL)
             main_upgrade_tell(m, p);
+        main_live_tell(m, p);
     }
 }
 
@@ -88,6 +124,7 @@ take_over(struct main *m, struct channel *controller)
     m->own_settings.held = false;
     m->owns_paths = true;
     m->upgrade.state = UPGRADE_DONE;
+    watch_old(m);
     tell_all(m);
     INJECT(heir, serves);
     main_open_answer_control(m, controller, &m->control_asked);

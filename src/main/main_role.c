@@ -399,6 +399,7 @@ main_run(const struct settings *settings, const struct br_role *const roles[ROLE
          struct estate *estate)
 {
     struct main m = {
+        .old_main.fd = -1,
         .task = {.role = roles[ROLE_MAIN], .settings = settings},
         .roles = roles,
         .phase = MAIN_STARTING,

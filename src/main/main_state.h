@@ -77,6 +77,7 @@ struct main {
     struct settings own_settings; /* main_heir: those of the command line, held or not */
     struct message control_asked; /* main_heir: the controller's question for the control socket */
     bool proof_asked;             /* main_heir: PROVE is under way */
+    struct watch old_main;        /* main_heir: pidfd of the main before, fd -1: it is gone */
     struct cohort cohort;         /* the routers */
     struct cohort next;           /* those that shall take their place; number 0: none */
     uint32_t next_asked;          /* serial of the question about them, 0: answered */

@@ -204,6 +204,27 @@ def test_connections_that_no_router_takes_need_no_proof(installed):
         assert not with_routes or brood.fetch().status == 204
 
 
+def test_a_program_that_stops_first_never_runs_twice(installed):
+    """Not in an upgrade either: the next main waits with it for the end of the old one."""
+    brood = installed.brood
+    lock, doubled, runs = (brood.dir / name for name in ("lock", "doubled", "runs"))
+    lock.touch()
+    lock.chmod(0o666)
+    for path in (doubled, runs):
+        path.touch()
+        path.chmod(0o666)
+    script = f'exec 9<>{lock}; flock -n 9 || {{ echo x >>{doubled}; exit; }}; echo $$ >>{runs}; exec sleep 1000'
+    app = {"type": "command", "executable": "/bin/sh", "arguments": ["-c", script]}
+    brood.configure({"listeners": {}, "applications": {"one": app}})
+    for n in (1, 2):
+        wait_until(lambda: len(runs.read_text().split()) == n, what="the program")
+        if n == 1:
+            brood.upgrade()
+    assert doubled.read_text() == ""
+    old, new = (int(pid) for pid in runs.read_text().split())
+    assert not is_alive(old) and is_alive(new)
+
+
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_program_that_fails_leaves_the_old_one_serving(installed, how):
     brood = installed.brood
