@@ -12,6 +12,7 @@
  *   front_command.c  `command`: n copies that are kept running
  *   front_periodic.c `command` that is run now and then
  *   front_inetd.c    `inetd`: one for each connection
+ *   front_idle.c     is such a connection idle
  *
  * The supervisor accepts from the listening sockets itself: no router is on the way, so the death
  * of one loses nothing, and what waits in the socket's queue outlives the supervisor in main.
@@ -66,6 +67,7 @@ struct front {
     struct front_output output;
     int listen[FRONT_LISTEN_MAX]; /* from main; ours */
     unsigned n_listen;
+    uint32_t staying; /* when draining: bit i, others accept from listen[i] */
     const char *executable;
     const char **argv;
     int stop_signal;
@@ -159,5 +161,27 @@ enum ready_kind ready_parse(const char *text, int *ret_number);
 int ready_open(struct ready *ready, struct loop *loop, enum ready_kind kind,
                void (*on_ready)(struct ready *ready), int *ret_fd, struct br_err *err);
 void ready_close(struct ready *ready);
+
+/* ---- front_idle.c ---- */
+
+struct idle {
+    struct timer timer;
+    struct loop *loop; /* NULL: not watched */
+    int fd;
+    uint64_t in; /* bytes, as of the last look */
+    uint64_t out;
+    int64_t since_ms; /* no byte came or got through */
+    int64_t limit_ms;
+    void (*on_idle)(struct idle *idle);
+};
+
+/*
+ * Look at that TCP socket, which stays the caller's and open until idle_end: on_idle is called,
+ * once, when no byte came or got through for limit_ms.  0, or -errno: it is none.
+ */
+int idle_begin(struct idle *idle, struct loop *loop, int fd, int64_t limit_ms,
+               void (*on_idle)(struct idle *idle));
+/* Also of one that was never begun, all zero. */
+void idle_end(struct idle *idle);
 
 #endif

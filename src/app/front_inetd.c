@@ -4,9 +4,10 @@
  *   accept --> too many from there? closed        at max: nobody is accepted, the kernel's queue
  * holds
  *      `-----> program --ends--> the socket closes with it
- *                  `--total over--> stop signal, SIGKILL
+ *                  `--total over, or idle--> stop signal, SIGKILL
  *
  * The supervisor keeps no copy of the socket: the client sees its end when the program lets it go.
+ * With an idle timeout it must keep one to look at, until the program ends.
  *
  * Environment, as ucspi-tcp has it: PROTO=TCP, TCPLOCALIP, TCPLOCALPORT, TCPREMOTEIP,
  * TCPREMOTEPORT; and as systemd has it: REMOTE_ADDR, REMOTE_PORT.  Of a Unix socket, as ucspi-unix:
@@ -16,6 +17,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,6 +47,8 @@ struct connection {
     struct inetd *inetd;
     struct source source;
     struct timer total;
+    struct idle idle;
+    int fd; /* with an idle timeout: what it looks at; else -1 */
 };
 
 struct ear {
@@ -59,6 +63,7 @@ struct inetd {
     unsigned max;
     unsigned per_source;
     int64_t total_ms;
+    int64_t idle_ms;
     bool client_stderr;
     uint64_t accepted;
     uint64_t refused;
@@ -199,6 +204,8 @@ on_connection_end(struct run *r, int status)
     br_log(status == 0 || r->stopping ? LOG_DEBUG : LOG_INFO, "\"%s\": process %d %s",
            in->front->name, (int)r->child.pid, run_status_text(status, text));
     loop_timer_cancel(loop, &c->total);
+    idle_end(&c->idle);
+    fd_close(&c->fd);
     loop_free_later(loop, free, c);
     start_accepting(in);
 }
@@ -209,6 +216,16 @@ on_total(struct timer *t)
     struct connection *c = container_of(t, struct connection, total);
 
     br_log(LOG_INFO, "\"%s\": process %d had its time", c->inetd->front->name, (int)c->run.pid);
+    run_stop(&c->run, c->inetd->front->stop_grace_ms);
+}
+
+static void
+on_idle(struct idle *idle)
+{
+    struct connection *c = container_of(idle, struct connection, idle);
+
+    br_log(LOG_INFO, "\"%s\": the connection of process %d is idle", c->inetd->front->name,
+           (int)c->run.pid);
     run_stop(&c->run, c->inetd->front->stop_grace_ms);
 }
 
@@ -226,6 +243,22 @@ count_from(const struct inetd *in, const struct source *source)
     return n;
 }
 
+static void
+watch_idle(struct connection *c, int fd)
+{
+    struct inetd *in = c->inetd;
+    int rc;
+
+    if (in->idle_ms == 0)
+        return;
+    c->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    rc = c->fd < 0 ? -errno
+                   : idle_begin(&c->idle, in->front->task->loop, c->fd, in->idle_ms, on_idle);
+    if (rc < 0)
+        br_log(LOG_ERROR, "\"%s\": nobody can tell if the connection of process %d is idle: %s",
+               in->front->name, (int)c->run.pid, strerror(-rc));
+}
+
 /* fd stays the caller's. */
 static int
 serve(struct inetd *in, int fd, const struct remote *remote, struct br_err *err)
@@ -240,6 +273,7 @@ serve(struct inetd *in, int fd, const struct remote *remote, struct br_err *err)
         return br_fail(err, -ENOMEM, "cannot start \"%s\"", in->front->executable);
     c->inetd = in;
     c->source = remote->source;
+    c->fd = -1;
     timer_init(&c->total, on_total);
     fd_set_nonblock(fd, false);
     rc = run_start(in->front, &c->run, &how, on_connection_end, err);
@@ -248,6 +282,7 @@ serve(struct inetd *in, int fd, const struct remote *remote, struct br_err *err)
         return rc;
     }
     in->accepted++;
+    watch_idle(c, fd);
     if (in->total_ms > 0)
         loop_timer(in->front->task->loop, &c->total, in->total_ms);
     return 0;
@@ -287,6 +322,7 @@ inetd_open(struct front *f, struct br_err *err)
     in->max = (unsigned)launch_int(f->card, "connections_max", 256);
     in->per_source = (unsigned)launch_int(f->card, "connections_per_source", 0);
     in->total_ms = launch_int(f->card, "total_timeout_ms", 0);
+    in->idle_ms = launch_int(f->card, "connection_idle_ms", 0);
     in->client_stderr = launch_int(f->card, "client_stderr", 0) != 0;
     in->last_status = -1;
     for (unsigned i = 0; i < array_len(in->ears); i++)
@@ -300,14 +336,16 @@ inetd_live(struct front *f)
     start_accepting(f->data);
 }
 
-/* What waits in the queue is still ours; the next launch, if there is one, has its own ears. */
+/* What waits in a queue is still ours, unless somebody else accepts from it. */
 static void
 inetd_drain(struct front *f)
 {
     struct inetd *in = f->data;
 
-    for (unsigned i = 0; i < f->n_listen && in->accepting; i++)
-        listener_drain(&in->ears[i].listener);
+    for (unsigned i = 0; i < f->n_listen && in->accepting; i++) {
+        if (!(f->staying >> i & 1))
+            listener_drain(&in->ears[i].listener);
+    }
     stop_accepting(in);
     for (unsigned i = 0; i < f->n_listen; i++)
         fd_close(&f->listen[i]);

@@ -50,8 +50,8 @@ signal_number(const char *name)
     return SIGTERM;
 }
 
-static const char **
-read_arguments(const struct launch *card)
+const char **
+front_arguments(const struct launch *card)
 {
     unsigned pos = 0, n = 1;
     const char **argv;
@@ -146,7 +146,7 @@ front_setup(struct task *task, struct process *process, struct br_err *err)
                         .name = launch_get(card, "name", ""),
                         .kind = kind_of(card),
                         .executable = launch_get(card, "executable", ""),
-                        .argv = read_arguments(card),
+                        .argv = front_arguments(card),
                         .stop_signal = signal_number(launch_get(card, "stop_signal", "TERM")),
                         .stop_grace_ms = launch_int(card, "stop_grace_ms", 10000)};
     task->data = f;
@@ -183,6 +183,12 @@ front_settle(struct front *f)
 
 /* ---- messages ---- */
 
+/*
+ * Any prototype hears these while it waits for the outside work, when there is no supervisor yet
+ * (task->data NULL), and perhaps never will be: what is asked for then is seen to by setup, or by
+ * main, which kills what is not ready.
+ */
+
 static void
 drain(struct front *f)
 {
@@ -197,7 +203,7 @@ on_live(struct task *task, struct channel *ch br_unused, struct message *m br_un
 {
     struct front *f = task->data;
 
-    if (f->live || f->draining)
+    if (f == NULL || f->live || f->draining)
         return;
     f->live = true;
     f->kind->live(f);
@@ -209,6 +215,9 @@ on_drain(struct task *task, struct channel *ch br_unused, struct message *m)
     const struct msg_drain *order = m->payload;
     struct front *f = task->data;
 
+    if (f == NULL)
+        return;
+    f->staying = order->staying;
     drain(f);
     loop_timer(task->loop, &f->grace, order->grace_ms);
     front_settle(f);
@@ -219,6 +228,8 @@ on_stop(struct task *task, struct channel *ch br_unused, struct message *m br_un
 {
     struct front *f = task->data;
 
+    if (f == NULL)
+        return;
     drain(f);
     runs_stop(f, STOP_MS);
     front_settle(f);
@@ -229,7 +240,8 @@ on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m
 {
     struct front *f = task->data;
 
-    app_streams(f->card, log_fd());
+    if (f != NULL)
+        app_streams(f->card, log_fd());
 }
 
 static void
@@ -245,8 +257,10 @@ on_status_ask(struct task *task, struct channel *ch, struct message *m)
     uint32_t n = ROWS_MAX;
     int fd;
 
-    if (status == NULL)
+    if (f == NULL || status == NULL) {
+        free(status);
         return;
+    }
     f->kind->numbers(f, &status->sums, status->rows, &n);
     status->head = (struct status_prototype){
         .launch = task->launch, .instance = task->instance, .n_workers = n, .pid = getpid()};

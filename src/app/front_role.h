@@ -14,6 +14,9 @@ struct process;
 /* Is that application a program?  card may be NULL. */
 bool front_is(const struct launch *card);
 
+/* The card's executable and its arguments, for execve(2).  NULL when memory is out. */
+const char **front_arguments(const struct launch *card);
+
 /* The last part of prototype_setup: user, directory, environment and streams are there. */
 int front_setup(struct task *task, struct process *process, struct br_err *err);
 int front_start(struct task *task, void *data);

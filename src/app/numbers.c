@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/stream.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "ipc/status.h"
@@ -67,11 +68,14 @@ describe_worker(const struct prototype *proto, const struct process *p, struct s
                                 .age_ms = (uint64_t)(clock_ms() - p->forked_ms)};
     if (p->ready_us != 0)
         w->start_us = (uint64_t)(p->ready_us - p->fork_us);
-    for (unsigned i = 0; i < proto->app.threads; i++) {
+    if (proto->app.stream != NULL)
+        stream_worker_numbers(proto, p, w);
+    for (unsigned i = 0; i < proto->app.threads && proto->app.nest != NULL; i++) {
         struct lane_view v;
 
         nest_lane_view(proto->app.nest, p->index + i, &v);
         w->requests += v.requests;
+        w->active += v.busy;
     }
     measure(p->pid, w);
 }
@@ -82,6 +86,7 @@ numbers_on_ask(struct task *task, struct channel *ch, struct message *m)
     struct prototype *proto = task->data;
     struct {
         struct status_prototype head;
+        struct status_stream stream;
         struct status_worker workers[NEST_LANES];
     } status = {.head = {.launch = task->launch,
                          .instance = task->instance,
@@ -91,6 +96,8 @@ numbers_on_ask(struct task *task, struct channel *ch, struct message *m)
     struct process *p;
     int fd;
 
+    if (proto->app.stream != NULL)
+        stream_numbers(proto, &status.stream);
     list_foreach (p, &proto->workers.all, link)
         describe_worker(proto, p, &status.workers[status.head.n_workers++]);
     fd = fd_memfd_sealed("status", &status,

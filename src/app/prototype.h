@@ -5,6 +5,7 @@
  *   workers.c   one worker: start, lines to routers, drain, death
  *   stuck.c     a worker whose request takes too long
  *   numbers.c   status
+ *   stream.c    connections instead of requests
  *   orphans.c   as process 1 of a namespace: the dead of others
  */
 #ifndef APP_PROTOTYPE_H
@@ -31,6 +32,7 @@ struct prototype {
         bool terminate;
         bool quit;
         uint32_t grace_ms; /* of quit */
+        uint32_t staying;  /* of quit: listening sockets that others accept from */
         int log_fd;        /* reopen: the error log, else -1 */
     } told;                /* what main said and look_at_told has not done yet */
     bool ready;            /* PROCESS_READY was sent */

@@ -24,6 +24,7 @@
 #include "abi/module_load.h"
 #include "app/app.h"
 #include "app/front_role.h"
+#include "app/stream.h"
 #include "base/fd.h"
 #include "base/inject.h"
 #include "base/log.h"
@@ -43,7 +44,7 @@ prototype_prefork(struct task *task br_unused, struct process *process, struct b
     int fd;
     int rc;
 
-    if (front_is(process->card))
+    if (front_is(process->card) || stream_is(process->card))
         return 0; /* no requests, no nest */
     fd = nest_make();
     if (fd < 0)
@@ -63,7 +64,8 @@ prototype_introduce(struct task *task br_unused, struct process *process, struct
         .launch = process->launch, .instance = process->instance, .size = nest_size()};
     int fds[2];
 
-    if (channel_peer(peer)->role != ROLE_ROUTER || front_is(process->card))
+    if (channel_peer(peer)->role != ROLE_ROUTER || front_is(process->card) ||
+        stream_is(process->card))
         return;
     fds[0] = fcntl(process_kept(process, "nest"), F_DUPFD_CLOEXEC, 3);
     fds[1] = fcntl(process_kept(process, "bell"), F_DUPFD_CLOEXEC, 3);
@@ -232,6 +234,28 @@ run_module(struct task *task, struct process *process, const struct br_module *m
     return rc < 0 ? rc : module->setup(&setup, err);
 }
 
+/* A program of the type `stream`: it brings the runtime itself (guests/c). */
+static int
+run_executable(struct task *task, struct process *process, struct br_err *err)
+{
+    const char **argv = front_arguments(process->card);
+    char heritage[HERITAGE_BYTES];
+    int rc = spawn_heritage(task, process, heritage, sizeof(heritage));
+
+    if (rc == 0 && (argv == NULL || setenv(MODULE_HERITAGE, heritage, 1) < 0))
+        rc = -ENOMEM;
+    if (rc < 0)
+        return br_fail(err, rc, "cannot pass on descriptors");
+    execvp(argv[0], (char *const *)argv);
+    return br_fail(err, -errno, "cannot execute \"%s\"", argv[0]);
+}
+
+static bool
+has_module(const struct launch *card)
+{
+    return launch_get(card, "module", NULL) != NULL;
+}
+
 int
 prototype_setup(struct task *task, struct process *process, struct br_err *err)
 {
@@ -244,11 +268,11 @@ prototype_setup(struct task *task, struct process *process, struct br_err *err)
     int rc = 0;
 
     INJECT(prototype, born);
-    if (!front_is(card) && realpath(task->settings->modules_dir, modules_dir) == NULL)
+    if (has_module(card) && realpath(task->settings->modules_dir, modules_dir) == NULL)
         return br_fail(err, -errno, "cannot enter \"%s\"", task->settings->modules_dir);
     if (task->role->outside_work)
         rc = spawn_wait_go(task, err);
-    if (rc == 0 && !front_is(card))
+    if (rc == 0 && has_module(card))
         rc = module_load(modules_dir, launch_get(card, "module", ""), &module, err);
     if (rc == 0)
         rc = find_user(task, card, &room, &creds, err);
@@ -264,5 +288,7 @@ prototype_setup(struct task *task, struct process *process, struct br_err *err)
     app_streams(card, log_fd());
     if (front_is(card))
         return front_setup(task, process, err);
+    if (!has_module(card))
+        return run_executable(task, process, err);
     return run_module(task, process, module, setup, err);
 }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "app/prototype.h"
+#include "app/stream.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/inject.h"
@@ -41,13 +42,32 @@ prototype_give_up(struct prototype *proto, const struct br_err *err)
 
 /* ---- how many ---- */
 
+/* Requests, or connections, that no worker has. */
+static unsigned
+waiting(const struct prototype *proto)
+{
+    return proto->app.stream != NULL ? stream_waiting(proto) : nest_waiting(proto->app.nest);
+}
+
+/* They are told to leave when nothing waits for one of them. */
+static void
+drain_workers(struct prototype *proto)
+{
+    struct process *p;
+
+    if (proto->app.stream != NULL && stream_waiting(proto) > 0)
+        return;
+    list_foreach (p, &proto->workers.all, link)
+        worker_drain(proto, p);
+}
+
 /* *ret_serving: how many do not drain. */
 static struct scale_plan
 ask_scale(struct prototype *proto, struct process **by_row, unsigned *ret_serving)
 {
     struct scale_worker rows[NEST_LANES];
     struct scale_view view = {.workers = rows,
-                              .waiting = nest_waiting(proto->app.nest),
+                              .waiting = waiting(proto),
                               .now_ms = clock_ms(),
                               .hold_until_ms = proto->hold_until_ms,
                               .draining = proto->draining};
@@ -118,11 +138,16 @@ prototype_consider(struct prototype *proto)
 {
     struct process *by_row[NEST_LANES];
     unsigned serving = 0;
-    struct scale_plan plan = ask_scale(proto, by_row, &serving);
+    struct scale_plan plan;
     int64_t again_ms;
 
     if (loop_stopped(proto->task.loop))
         return;
+    if (proto->app.stream != NULL)
+        stream_work(proto);
+    if (proto->draining)
+        drain_workers(proto);
+    plan = ask_scale(proto, by_row, &serving);
     if (plan.retire >= 0)
         worker_drain(proto, by_row[plan.retire]);
     workers_watch_leaving(proto);
@@ -130,12 +155,14 @@ prototype_consider(struct prototype *proto)
     if (again_ms >= 0)
         plan.look_ms = plan.look_ms < 0 ? again_ms : br_min(plan.look_ms, again_ms);
     tell_ready(proto);
-    nest_want_bell(proto->app.nest, serving + plan.start < proto->app.rules.max);
+    if (proto->app.nest != NULL)
+        nest_want_bell(proto->app.nest, serving + plan.start < proto->app.rules.max);
     if (serving < proto->workers.n && plan.look_ms < 0)
         plan.look_ms = clock_ms() + DRAIN_LOOK_MS;
     if (plan.look_ms >= 0)
         timer_set(loop_timers(proto->task.loop), &proto->look, plan.look_ms);
-    if (proto->draining && proto->workers.n == 0 && plan.start == 0)
+    if (proto->draining && proto->workers.n == 0 && plan.start == 0 &&
+        (proto->app.stream == NULL || stream_waiting(proto) == 0))
         loop_stop(proto->task.loop);
 }
 
@@ -168,8 +195,6 @@ on_ready(struct task *task, struct channel *ch, struct message *m br_unused)
         lifecycle_move(&p->life, PROC_READY, "worker");
     if (p->ready_us == 0)
         p->ready_us = clock_us();
-    if (proto->draining)
-        worker_drain(proto, p);
     prototype_consider(proto);
 }
 
@@ -196,6 +221,18 @@ on_drain(struct task *task, struct channel *ch br_unused, struct message *m)
 
     proto->told.quit = true;
     proto->told.grace_ms = drain->grace_ms;
+    proto->told.staying = drain->staying;
+}
+
+static void
+on_live(struct task *task, struct channel *ch br_unused, struct message *m br_unused)
+{
+    struct prototype *proto = task->data;
+
+    if (proto->app.stream == NULL || proto->draining)
+        return;
+    stream_live(proto);
+    prototype_consider(proto);
 }
 
 static void
@@ -230,12 +267,12 @@ reopen(struct prototype *proto)
 static void
 quit(struct prototype *proto)
 {
-    struct process *p;
-
     INJECT(prototype, drains);
+    if (!proto->draining && proto->app.stream != NULL) {
+        proto->draining = true;
+        stream_drain(proto, proto->told.staying);
+    }
     proto->draining = true;
-    list_foreach (p, &proto->workers.all, link)
-        worker_drain(proto, p);
     if (proto->told.grace_ms > 0)
         loop_timer(proto->task.loop, &proto->grace, proto->told.grace_ms);
     prototype_consider(proto);
@@ -284,7 +321,9 @@ on_grace(struct timer *t)
 static void
 on_peer(struct task *task, struct channel *ch)
 {
-    if (channel_peer(ch)->role == ROLE_ROUTER)
+    struct prototype *proto = task->data;
+
+    if (channel_peer(ch)->role == ROLE_ROUTER && proto->app.stream == NULL)
         workers_meet_router(task->data, ch);
 }
 
@@ -300,6 +339,7 @@ on_peer_gone(struct task *task, struct channel *ch)
 static const struct msg_handler handlers[] = {
     {MSG_PROCESS_READY, on_ready},
     {MSG_PROCESS_FAILED, on_failed},
+    {MSG_PROCESS_LIVE, on_live},
     {MSG_DRAIN, on_drain},
     {MSG_STOP, on_stop},
     {MSG_LANE_STUCK, stuck_on_message},
@@ -338,11 +378,15 @@ find_wakes(struct app *app, const struct process *self)
 static void
 read_rules(struct app *app)
 {
+    bool stream = stream_is(app->card);
     int64_t threads = launch_int(app->card, "threads", 1);
     unsigned most;
 
-    app->threads = (unsigned)br_min(br_max(threads, (int64_t)1), (int64_t)NEST_LANES);
-    most = NEST_LANES / app->threads;
+    app->threads = (unsigned)br_min(br_max(threads, (int64_t)1),
+                                    (int64_t)(stream ? STREAM_THREADS_MAX : NEST_LANES));
+    most = stream ? NEST_LANES : NEST_LANES / app->threads;
+    if (launch_int(app->card, "max", 1) > most)
+        br_log(LOG_WARN, "\"%s\" can have %u processes", launch_get(app->card, "name", ""), most);
     app->rules.max = (unsigned)br_min(launch_int(app->card, "max", 1), (int64_t)most);
     app->rules.spare = (unsigned)br_min(launch_int(app->card, "spare", 0), (int64_t)app->rules.max);
     app->rules.idle_timeout_ms = launch_int(app->card, "idle_timeout_ms", 15000);
@@ -352,18 +396,23 @@ read_rules(struct app *app)
 }
 
 static int
-app_open(struct app *app, const struct process *self, struct br_err *err)
+app_open(struct prototype *proto, struct br_err *err)
 {
-    int rc = nest_attach(process_kept(self, "nest"), &app->nest, err);
+    const struct process *self = &proto->self;
+    struct app *app = &proto->app;
+    int rc;
 
-    if (rc < 0)
-        return rc;
     app->card = self->card;
     if (app->card == NULL)
         return br_fail(err, -EINVAL, "no launch card was inherited");
+    read_rules(app);
+    if (stream_is(app->card))
+        return stream_open(proto, err);
+    rc = nest_attach(process_kept(self, "nest"), &app->nest, err);
+    if (rc < 0)
+        return rc;
     app->bell = process_kept(self, "bell");
     find_wakes(app, self);
-    read_rules(app);
     return 0;
 }
 
@@ -458,7 +507,7 @@ app_runtime_run(const struct guest_ops *guest, void *ctx)
         return 1;
     }
     proto->task.data = proto;
-    rc = app_open(&proto->app, &proto->self, &err);
+    rc = app_open(proto, &err);
     if (rc == 0)
         rc = prototype_load(proto, &err);
     if (rc < 0) {

@@ -27,6 +27,8 @@ struct guest_ops {
     pid_t (*fork)(void *ctx);
     /* The worker's loop, on `threads` lanes: worker_exchange for each.  Returns the exit code. */
     int (*serve)(void *ctx, struct worker *worker);
+    /* The same of a stream application: connection_next on each of `threads` threads. */
+    int (*serve_stream)(void *ctx, struct worker *worker);
     /* Leave the worker in the interpreter's own way. */
     void (*exit)(void *ctx, int code) __attribute__((noreturn));
     struct exchange_ops lock; /* the guest's global lock; both NULL when it has none */

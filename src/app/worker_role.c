@@ -12,11 +12,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "app/stream_worker.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/inject.h"
+#include "base/log.h"
 #include "event/loop.h"
 #include "ipc/dispatch.h"
 #include "process/title.h"
@@ -26,6 +29,7 @@
 
 struct worker {
     struct app *app;
+    struct stream_worker *stream; /* NULL: it has lanes */
     struct task *task;
     unsigned first_lane;
     struct exchange *exchanges; /* app->threads of them */
@@ -49,6 +53,10 @@ on_drain(struct task *task, struct channel *ch br_unused, struct message *m br_u
     struct worker *w = task->data;
 
     INJECT(worker, drains);
+    if (w->stream != NULL) {
+        stream_worker_drain(w->stream);
+        return;
+    }
     atomic_store(&w->draining, true);
     if (w->app->threads > 1)
         wake_own_lanes(w);
@@ -65,14 +73,24 @@ on_log_reopen(struct task *task, struct channel *ch br_unused, struct message *m
 {
     struct worker *w = task->data;
 
-    w->reopen = true;
+    if (w->stream != NULL)
+        app_streams(w->app->card, -1);
+    else
+        w->reopen = true;
+}
+
+static void
+on_connection(struct task *task, struct channel *ch br_unused, struct message *m)
+{
+    struct worker *w = task->data;
+
+    if (w->stream != NULL)
+        stream_worker_connection(w->stream, m);
 }
 
 static const struct msg_handler handlers[] = {
-    {MSG_DRAIN, on_drain},
-    {MSG_STOP, on_stop},
-    {MSG_LOG_REOPEN, on_log_reopen},
-    {MSG_NONE, NULL},
+    {MSG_DRAIN, on_drain},           {MSG_STOP, on_stop}, {MSG_LOG_REOPEN, on_log_reopen},
+    {MSG_CONNECTION, on_connection}, {MSG_NONE, NULL},
 };
 
 static void
@@ -139,9 +157,27 @@ worker_setup(struct task *task, struct process *process, struct br_err *err)
         if (rc < 0)
             return rc;
     }
-    rc = lanes_open(w, err);
+    if (app->stream != NULL)
+        rc = stream_worker_new(app, task, process->index, &w->stream, err);
+    else
+        rc = lanes_open(w, err);
     INJECT(worker, opened);
     return rc;
+}
+
+static int
+serve_stream(struct worker *w)
+{
+    const struct guest_ops *guest = w->app->guest;
+    int code, rc = stream_worker_begin(w->stream);
+
+    if (rc < 0) {
+        br_log(LOG_ERROR, "\"%s\": a worker has no thread: %s", w->app->name, strerror(-rc));
+        return 1;
+    }
+    code = guest->serve_stream(w->app->ctx, w);
+    stream_worker_end(w->stream);
+    return code;
 }
 
 static int
@@ -151,6 +187,8 @@ worker_start(struct task *task, void *data br_unused)
     int code;
 
     INJECT(worker, serves);
+    if (w->stream != NULL)
+        return serve_stream(w);
     code = w->app->guest->serve(w->app->ctx, w);
     lanes_close(w);
     return code;
@@ -203,9 +241,19 @@ worker_leaving(const struct worker *w)
     return atomic_load_explicit(&w->leaving, memory_order_relaxed);
 }
 
+struct stream_worker *
+worker_stream(struct worker *w)
+{
+    return w->stream;
+}
+
 void
 worker_leave(struct worker *w)
 {
+    if (w->stream != NULL) {
+        stream_worker_leave(w->stream);
+        return;
+    }
     if (atomic_exchange(&w->leaving, true))
         return;
     for (unsigned i = 0; i < w->app->threads; i++)

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/stream.h"
 #include "app/worker_role.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -31,7 +32,8 @@ worker_tell(struct prototype *proto, struct process *p, enum msg_type type, cons
         return;
     }
     dispatch_tell(p->channel, type, payload, &fd, fd >= 0 ? 1 : 0);
-    nest_notify(proto->app.nest, p->index);
+    if (proto->app.nest != NULL)
+        nest_notify(proto->app.nest, p->index);
 }
 
 /* ---- lines between workers and routers ---- */
@@ -160,9 +162,13 @@ on_death(struct task *task, struct process *p, int status)
 
     log_death(p, status);
     INJECT(prototype, bereaved);
-    dispatch_each(task->dispatch, ROLE_ROUTER, close_at_router, &pairing);
-    for (unsigned i = 0; i < proto->app.threads; i++)
-        nest_bury(proto->app.nest, p->index + i, proto->app.wakefds, proto->app.n_routers);
+    if (proto->app.stream != NULL) {
+        stream_worker_gone(proto, p);
+    } else {
+        dispatch_each(task->dispatch, ROLE_ROUTER, close_at_router, &pairing);
+        for (unsigned i = 0; i < proto->app.threads; i++)
+            nest_bury(proto->app.nest, p->index + i, proto->app.wakefds, proto->app.n_routers);
+    }
     stuck_forget(proto, p->pid);
     hold_back(proto, p, status, was_ready);
     roster_free(&proto->workers, p);
@@ -178,8 +184,9 @@ on_death(struct task *task, struct process *p, int status)
 static int
 free_lane(struct prototype *proto)
 {
-    for (unsigned first = 0; first + proto->app.threads <= NEST_LANES;
-         first += proto->app.threads) {
+    unsigned n = app_lanes(&proto->app);
+
+    for (unsigned first = 0; first + n <= NEST_LANES; first += n) {
         if (roster_find(&proto->workers, ROLE_WORKER, first) == NULL)
             return (int)first;
     }
@@ -209,7 +216,10 @@ worker_spawn(struct prototype *proto, struct br_err *err)
         return rc;
     }
     pairing.worker = p;
-    dispatch_each(proto->task.dispatch, ROLE_ROUTER, connect_router, &pairing);
+    if (proto->app.stream != NULL)
+        stream_worker_born(proto, p);
+    else
+        dispatch_each(proto->task.dispatch, ROLE_ROUTER, connect_router, &pairing);
     return 0;
 }
 
@@ -226,26 +236,41 @@ worker_drain(struct prototype *proto, struct process *p)
 
 /* ---- what it does ---- */
 
-/* As scale.c wants to see a worker.  One that closed its lanes leaves, told to or not. */
-struct scale_worker
-worker_look(const struct prototype *proto, const struct process *p)
+/* true: it takes no more, told to or not. */
+static bool
+look_at_lanes(const struct prototype *proto, const struct process *p, struct scale_worker *w)
 {
-    struct scale_worker w = {.state = SCALE_IDLE};
     bool open = false;
 
-    if (p->life.state == PROC_FORKED || p->life.state == PROC_CREATED) {
-        w.state = SCALE_STARTING;
-        return w;
-    }
     for (unsigned i = 0; i < proto->app.threads; i++) {
         struct lane_view v;
 
         nest_lane_view(proto->app.nest, p->index + i, &v);
         open = open || v.open;
-        w.held += v.busy;
-        w.idle_since_ms = br_max(w.idle_since_ms, v.idle_since_ms);
+        w->held += v.busy;
+        w->idle_since_ms = br_max(w->idle_since_ms, v.idle_since_ms);
     }
-    if (p->life.state != PROC_READY || !open)
+    return !open;
+}
+
+/* As scale.c wants to see a worker.  One that closed its lanes leaves, told to or not. */
+struct scale_worker
+worker_look(const struct prototype *proto, const struct process *p)
+{
+    struct scale_worker w = {.state = SCALE_IDLE};
+    bool closed = false;
+
+    if (p->life.state == PROC_FORKED || p->life.state == PROC_CREATED) {
+        w.state = SCALE_STARTING;
+        return w;
+    }
+    if (proto->app.stream != NULL) {
+        w.held = stream_held(proto, p);
+        w.idle_since_ms = stream_idle_since(proto, p);
+    } else {
+        closed = look_at_lanes(proto, p, &w);
+    }
+    if (p->life.state != PROC_READY || closed)
         w.state = SCALE_DRAINING;
     else if (w.held > 0)
         w.state = SCALE_BUSY;
@@ -261,20 +286,32 @@ on_patience(struct timer *t)
     syscall(SYS_pidfd_send_signal, p->child.pidfd, SIGKILL, NULL, 0);
 }
 
-/* Workers whose lanes are closed run exit functions and wait for threads: not for ever. */
+/*
+ * Workers whose lanes are closed run exit functions and wait for threads: not for ever.  What one
+ * of a stream still has it may finish in the time of any graceful end.
+ */
 void
 workers_watch_leaving(struct prototype *proto)
 {
     struct process *p;
 
     list_foreach (p, &proto->workers.all, link) {
-        struct lane_view v;
+        struct scale_worker w = worker_look(proto, p);
+        int64_t wait_ms = EXIT_GRACE_MS;
 
-        nest_lane_view(proto->app.nest, p->index, &v);
-        if (worker_look(proto, p).state != SCALE_DRAINING || v.open || timer_is_set(&p->timer))
+        if (w.state != SCALE_DRAINING || timer_is_set(&p->timer))
             continue;
+        if (proto->app.nest != NULL) {
+            struct lane_view v;
+
+            nest_lane_view(proto->app.nest, p->index, &v);
+            if (v.open)
+                continue;
+        } else if (w.held > 0) {
+            wait_ms = br_max(wait_ms, (int64_t)proto->task.settings->grace_ms);
+        }
         timer_init(&p->timer, on_patience);
-        loop_timer(proto->task.loop, &p->timer, EXIT_GRACE_MS);
+        loop_timer(proto->task.loop, &p->timer, wait_ms);
     }
 }
 

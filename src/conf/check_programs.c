@@ -1,8 +1,8 @@
 /*
- * check_programs.c - applications that are programs (types `command`, `inetd`), and which listeners
- * lead to them.
+ * check_programs.c - applications that take connections (types `command`, `inetd`, `stream`;
+ * protocol `stream`), and which listeners lead to them.
  *
- *   listener, protocol "tcp"  -->  applications of these types only
+ *   listener, protocol "tcp"  -->  these applications only
  *   listener, protocol "http" -->  never them; routes neither
  */
 #include "conf/checks.h"
@@ -22,16 +22,23 @@ text_of(const struct json *object, struct slice name)
     return value != NULL && value->type == JSON_STRING ? value->text : SLICE_NONE;
 }
 
+static bool
+speaks_stream(const struct json *app)
+{
+    return slice_eq(text_of(app, SLICE("protocol")), SLICE("stream"));
+}
+
 bool
-check_is_program(const struct json *app)
+check_accepts(const struct json *app)
 {
     struct slice language, version, type;
 
     if (app == NULL || app->type != JSON_OBJECT)
         return false;
     type = text_of(app, SLICE("type"));
-    return type.n > 0 && module_type_split(type, &language, &version) &&
-           module_is_built_in(language);
+    if (type.n == 0 || !module_type_split(type, &language, &version))
+        return false;
+    return module_is_built_in(language) || speaks_stream(app);
 }
 
 /* The application that the listener names as a whole; SLICE_NONE: a route, or one of a template. */
@@ -49,6 +56,20 @@ named_application(struct check *c, const struct json *listener, char *room)
     return arena_dup(c->arena, to.name);
 }
 
+/* Of a Unix socket the kernel does not tell how much went through it. */
+static bool
+needs_tcp(const struct json *app)
+{
+    const struct json *timeouts = json_get(app, SLICE("timeouts"));
+    const struct json *idle = timeouts != NULL && timeouts->type == JSON_OBJECT
+                                  ? json_get(timeouts, SLICE("idle"))
+                                  : NULL;
+    int64_t ms = 0;
+
+    return slice_eq(text_of(app, SLICE("type")), SLICE("inetd")) && idle != NULL &&
+           idle->type == JSON_NUMBER && json_scaled(idle, 1000, &ms) == 0 && ms > 0;
+}
+
 int
 check_listener(struct check *c, const struct json *value)
 {
@@ -56,17 +77,23 @@ check_listener(struct check *c, const struct json *value)
     bool tcp = slice_eq(text_of(value, SLICE("protocol")), SLICE("tcp"));
     char room[PASS_TEXT_MAX];
     struct slice name = named_application(c, value, room);
-    bool program = name.p != NULL && check_is_program(map_get(&c->apps, name));
+    bool accepts = name.p != NULL && check_accepts(map_get(&c->apps, name));
 
     if (to == NULL)
         to = json_get(value, SLICE("application"));
-    if (to == NULL || tcp == program)
+    if (accepts && tcp && slice_starts(c->at->name, SLICE("unix:")) &&
+        needs_tcp(map_get(&c->apps, name)))
+        return check_refuse_member(c, to,
+                                   "The application %s has a \"timeouts/idle\", which cannot be "
+                                   "kept for the connections of a Unix socket.",
+                                   check_quote(c, name));
+    if (to == NULL || tcp == accepts)
         return 0;
     if (tcp)
         return check_refuse_member(
             c, to,
-            "A listener of protocol \"tcp\" must name an application of type "
-            "\"command\" or \"inetd\".");
+            "A listener of protocol \"tcp\" must name an application that takes connections: of "
+            "type \"stream\", \"inetd\" or \"command\", or with the protocol \"stream\".");
     return check_refuse_member(c, to,
                                "The application %s takes connections, not requests: its listener "
                                "needs the protocol \"tcp\".",
@@ -96,11 +123,47 @@ check_periodic(struct check *c, const struct json *app)
     return 0;
 }
 
+/* What belongs to requests has no sense for connections, and the other way round. */
+static int
+check_python(struct check *c, const struct json *app)
+{
+    static const char *const of_requests[] = {"targets", "prefix", "limits/timeout"};
+    static const char *const of_connections[] = {"connections", "timeouts"};
+    bool stream = speaks_stream(app);
+    const char *const *others = stream ? of_requests : of_connections;
+    size_t n = stream ? array_len(of_requests) : array_len(of_connections);
+
+    for (size_t i = 0; i < n; i++) {
+        struct slice name = slice_cstr(others[i]);
+        size_t slash = slice_find(name, 0, '/');
+        const struct json *member = json_get(app, slice_sub(name, 0, slash));
+        struct check_frame frame = {.up = c->at, .name = slice_sub(name, 0, slash)};
+        int rc;
+
+        if (member != NULL && slash < name.n) {
+            name = slice_sub(name, slash + 1, name.n);
+            member = json_get(member, name);
+            c->at = &frame;
+        }
+        rc = member == NULL ? 0
+                            : check_refuse_member(c, member,
+                                                  "The option \"" SLICE_FMT
+                                                  "\" is allowed only %s the protocol \"stream\".",
+                                                  SLICE_ARG(name), stream ? "without" : "with");
+        c->at = frame.up;
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 int
-check_program(struct check *c, const struct json *value)
+check_application_kind(struct check *c, const struct json *value)
 {
     const struct json *overlap = json_get(value, SLICE("overlap"));
 
+    if (slice_eq(c->language, SLICE("python")))
+        return check_python(c, value);
     if (!slice_eq(c->language, SLICE("command")))
         return 0;
     if (is_periodic(value))

@@ -289,11 +289,11 @@ check_target(struct check *c, const struct json *value, const struct pass *to)
 
 /* Of a listener it is looked at with its protocol: check_listener. */
 static int
-refuse_program(struct check *c, const struct json *value, struct slice name)
+refuse_accepting(struct check *c, const struct json *value, struct slice name)
 {
     const struct check_frame *listener = c->at->up;
 
-    if (!check_is_program(map_get(&c->apps, name)))
+    if (!check_accepts(map_get(&c->apps, name)))
         return 0;
     if (listener->up != NULL && slice_eq(listener->up->name, SLICE("listeners")))
         return 0;
@@ -313,7 +313,7 @@ check_destination(struct check *c, const struct json *value, const struct pass *
             return refuse_application(c, value, to->name);
         if (to->target.p != NULL)
             return check_target(c, value, to);
-        return refuse_program(c, value, to->name);
+        return refuse_accepting(c, value, to->name);
     case PASS_ROUTES:
         if (!c->route_array)
             return check_refuse(c, value,

@@ -52,8 +52,8 @@ const char *check_subject(struct check *c);
 /* A name as it may stand in a sentence: not longer than a line. */
 const char *check_quote(struct check *c, struct slice name);
 
-/* Is this application one of a type of the server's own: a program, not HTTP? */
-bool check_is_program(const struct json *app);
+/* Does this application take connections, not requests? */
+bool check_accepts(const struct json *app);
 
 #define CHECK_READY_FD_MAX 255 /* the highest descriptor that `ready` may name */
 
@@ -80,7 +80,7 @@ int check_patterns(struct check *c, const struct json *value);
 int check_patterns_decoded(struct check *c, const struct json *value);
 int check_prefix(struct check *c, const struct json *value);
 int check_processes(struct check *c, const struct json *value);
-int check_program(struct check *c, const struct json *value);
+int check_application_kind(struct check *c, const struct json *value);
 int check_protocol(struct check *c, const struct json *value);
 int check_ready(struct check *c, const struct json *value);
 int check_rootfs(struct check *c, const struct json *value);

@@ -304,6 +304,13 @@ fill_targets(struct filler *f, const struct json *object, struct app_conf *app)
     }
 }
 
+static bool
+is_stream(const struct app_conf *app)
+{
+    return strcmp(app->language, "stream") == 0 ||
+           (app->python.protocol != NULL && strcmp(app->python.protocol, "stream") == 0);
+}
+
 static void
 fill_app(struct filler *f, const struct json *object, struct app_conf *app)
 {
@@ -313,10 +320,11 @@ fill_app(struct filler *f, const struct json *object, struct app_conf *app)
     app->json = compact_text(f->a, object);
     module_type_split(json_get(object, SLICE("type"))->text, &f->language, &version);
     app->language = arena_cstr(f->a, f->language);
-    app->is_program = module_is_built_in(f->language);
-    if (f->modules != NULL && !app->is_program)
+    if (f->modules != NULL && !module_is_built_in(f->language))
         app->module = copy_module(f->a, module_find(f->modules, f->language, version));
     fill_members(f, row("applications/*"), object, app);
+    app->is_stream = is_stream(app);
+    app->is_program = module_is_built_in(f->language) && !app->is_stream;
     fill_targets(f, member_or_none(object, "targets"), app);
     map_add(&f->g->app_by_name, app->name, app);
 }
@@ -499,7 +507,13 @@ resolve(const struct generation *g, struct slice pass, struct destination *ret_t
 bool
 generation_resolve(const struct generation *g, struct slice pass, struct destination *ret_to)
 {
-    return resolve(g, pass, ret_to) && (ret_to->app == NULL || !ret_to->app->is_program);
+    return resolve(g, pass, ret_to) && (ret_to->app == NULL || !app_conf_accepts(ret_to->app));
+}
+
+bool
+app_conf_accepts(const struct app_conf *app)
+{
+    return app->is_program || app->is_stream;
 }
 
 bool

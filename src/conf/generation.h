@@ -131,7 +131,7 @@ struct python_target {
     bool factory;
 };
 
-/* Of the types `command` and `inetd`. */
+/* Of the types `command`, `inetd` and `stream`, and of others with the protocol `stream`. */
 struct program_conf {
     const char *executable; /* NULL: of another type */
     struct strings arguments;
@@ -144,9 +144,11 @@ struct program_conf {
     int64_t every_ms;     /* 0: not by an interval */
     const char *calendar; /* NULL: not by the calendar */
     bool overlap;
-    int32_t connections_max;
+    int32_t connections_max;        /* stream: 0, as many as threads */
     int32_t connections_per_source; /* 0: no limit */
     int64_t total_timeout_ms;       /* 0: none */
+    int64_t idle_timeout_ms;        /* 0: none */
+    const char *choice;             /* "round_robin" */
     bool client_stderr;
 };
 
@@ -154,7 +156,8 @@ struct app_conf {
     struct slice name;
     const char *type;                 /* as written */
     const char *language;             /* "python", "inetd" */
-    bool is_program;                  /* no language module, and no HTTP */
+    bool is_program;                  /* of type `command` or `inetd` */
+    bool is_stream;                   /* its workers take connections */
     const struct conf_module *module; /* NULL when validated without modules */
     struct processes_conf processes;
     int64_t timeout_ms; /* limits.timeout, 0: none */
@@ -275,6 +278,8 @@ void generation_move(struct generation *g, enum generation_state state);
 bool generation_resolve(const struct generation *g, struct slice pass, struct destination *ret_to);
 
 const struct app_conf *generation_app(const struct generation *g, struct slice name);
+/* It takes connections of `tcp` listeners, no requests. */
+bool app_conf_accepts(const struct app_conf *app);
 /* Is it the same application: its own text, and the listeners that it accepts from? */
 bool app_conf_same(const struct app_conf *a, const struct app_conf *b);
 const struct listener_conf *generation_listener(const struct generation *g, struct slice address);

@@ -70,7 +70,8 @@ module_type_split(struct slice type, struct slice *ret_language, struct slice *r
 bool
 module_is_built_in(struct slice language)
 {
-    return slice_eq(language, SLICE("command")) || slice_eq(language, SLICE("inetd"));
+    return slice_eq(language, SLICE("command")) || slice_eq(language, SLICE("inetd")) ||
+           slice_eq(language, SLICE("stream"));
 }
 
 static bool

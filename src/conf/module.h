@@ -31,7 +31,8 @@ int module_list_parse(struct arena *a, struct slice text, struct conf_modules *r
  */
 bool module_type_split(struct slice type, struct slice *ret_language, struct slice *ret_version);
 
-/* Is it a type of the server's own, for which no module is looked for: `command`, `inetd`? */
+/* Is it a type of the server's own, for which no module is looked for: `command`, `inetd`,
+ * `stream`? */
 bool module_is_built_in(struct slice language);
 
 /*

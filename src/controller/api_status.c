@@ -88,18 +88,39 @@ worker_state_name(uint32_t state)
 }
 
 static void
-add_worker(struct api_call *call, struct json *array, const struct status_worker *w)
+add_worker(struct api_call *call, struct json *array, const struct status_worker *w, bool stream)
 {
     struct json *object = json_push(array, json_new(&call->arena, JSON_OBJECT));
     struct json *memory;
 
     add_int(call, object, SLICE("pid"), (uint64_t)w->pid);
     json_add(object, SLICE("state"), api_text(call, worker_state_name(w->state)));
-    add_int(call, object, SLICE("requests"), w->requests);
+    if (stream) {
+        add_int(call, object, SLICE("connections"), w->requests);
+        add_int(call, object, SLICE("active"), w->active);
+    } else {
+        add_int(call, object, SLICE("requests"), w->requests);
+    }
     add_int(call, object, SLICE("start_ms"), w->start_us / 1000);
     memory = add_object(call, object, SLICE("memory"));
     add_int(call, memory, SLICE("private"), w->private_bytes);
     add_int(call, memory, SLICE("shared"), w->shared_bytes);
+}
+
+static void
+add_stream(struct api_call *call, struct json *object, const struct status_stream *s)
+{
+    add_int(call, object, SLICE("accepted"), s->accepted);
+    add_int(call, object, SLICE("active"), s->active);
+    add_int(call, object, SLICE("waiting"), s->waiting);
+    add_int(call, object, SLICE("lost"), s->lost);
+}
+
+static void
+add_requests(struct api_call *call, struct json *object, struct status_app sum)
+{
+    add_int(call, object, SLICE("active"), sum.active);
+    add_int(call, object, SLICE("total"), sum.total);
 }
 
 static void
@@ -108,23 +129,26 @@ add_application(struct api_call *call, struct json *applications, const struct a
 {
     struct json *object = add_object(call, applications, app->name);
     struct json *processes = add_object(call, object, SLICE("processes"));
-    struct json *requests = add_object(call, object, SLICE("requests"));
+    struct json *sums =
+        add_object(call, object, app->is_stream ? SLICE("connections") : SLICE("requests"));
     struct json *workers = json_add(object, SLICE("workers"), json_new(&call->arena, JSON_ARRAY));
-    struct status_app sum = numbers_app(n, launch);
+    struct status_stream stream = {0};
     uint32_t count = 0;
-    const struct status_worker *w = numbers_workers(n, launch, &count);
+    const struct status_worker *w = numbers_workers(n, launch, &stream, &count);
     uint64_t in_state[WORKER_DRAINING + 1] = {0};
 
     for (uint32_t i = 0; w != NULL && i < count; i++) {
         if (w[i].state <= WORKER_DRAINING)
             in_state[w[i].state]++;
-        add_worker(call, workers, &w[i]);
+        add_worker(call, workers, &w[i], app->is_stream);
     }
     add_int(call, processes, SLICE("running"), in_state[WORKER_IDLE] + in_state[WORKER_BUSY]);
     add_int(call, processes, SLICE("starting"), in_state[WORKER_STARTING]);
     add_int(call, processes, SLICE("idle"), in_state[WORKER_IDLE]);
-    add_int(call, requests, SLICE("active"), sum.active);
-    add_int(call, requests, SLICE("total"), sum.total);
+    if (app->is_stream)
+        add_stream(call, sums, &stream);
+    else
+        add_requests(call, sums, numbers_app(n, launch));
 }
 
 static const char *

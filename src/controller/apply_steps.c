@@ -195,7 +195,7 @@ retire_replaced(struct apply *a)
 
         if (step->verb == PLAN_APP_STOP)
             retire_later(&a->retire, deployment_launch(&a->live, step->app->name), number,
-                         step->app->is_program ? 0 : serving);
+                         app_conf_accepts(step->app) ? 0 : serving);
     }
     generation_move(a->live.generation, GENERATION_RETIRING);
 }

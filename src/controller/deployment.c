@@ -195,6 +195,21 @@ put_python(struct buf *b, const struct app_conf *app)
     }
 }
 
+/* What a prototype that accepts must know; `executable` is of the type `stream`. */
+static void
+put_stream(struct buf *b, const struct app_conf *app)
+{
+    const struct program_conf *p = &app->program;
+
+    launch_put_int(b, "stream", 1);
+    put_all(b, "listen", &app->listen);
+    put_text(b, "executable", p->executable);
+    put_all(b, "argument", &p->arguments);
+    launch_put_int(b, "connections_max", p->connections_max);
+    put_text(b, "choice", p->choice);
+    launch_put_int(b, "connection_idle_ms", p->idle_timeout_ms);
+}
+
 bool
 launch_alone(const struct app_conf *app)
 {
@@ -223,6 +238,7 @@ put_program(struct buf *b, const struct app_conf *app, bool replaces)
     launch_put_int(b, "connections_max", p->connections_max);
     launch_put_int(b, "connections_per_source", p->connections_per_source);
     launch_put_int(b, "total_timeout_ms", p->total_timeout_ms);
+    launch_put_int(b, "connection_idle_ms", p->idle_timeout_ms);
     launch_put_int(b, "client_stderr", p->client_stderr);
 }
 
@@ -234,7 +250,7 @@ launches_tell_live(const struct deployment *d, struct task *task)
     for (size_t i = 0; i < g->n_apps; i++) {
         const struct msg_live live = {.launch = d->launches[i], .alone = launch_alone(&g->apps[i])};
 
-        if (g->apps[i].is_program)
+        if (app_conf_accepts(&g->apps[i]))
             parent_tell(task, MSG_PROCESS_LIVE, &live, NULL, 0);
     }
 }
@@ -252,7 +268,9 @@ launch_card(const struct app_conf *app, uint32_t launch, bool replaces,
     put_text(&b, "type", app->type);
     if (app->is_program)
         put_program(&b, app, replaces);
-    else
+    if (app->is_stream)
+        put_stream(&b, app);
+    if (app->module != NULL)
         launch_put(&b, "module", file_name(app->module->path));
     launch_put_int(&b, "launch", launch);
     put_user(&b, app, settings);
@@ -267,7 +285,7 @@ launch_card(const struct app_conf *app, uint32_t launch, bool replaces,
     launch_put_int(&b, "requests", app->requests);
     launch_put_int(&b, "threads", app->threads);
     launch_put_int(&b, "thread_stack_size", app->thread_stack_size);
-    if (!app->is_program)
+    if (app->module != NULL)
         put_python(&b, app);
     card_isolation(&b, &app->isolation, settings);
     rc = launch_end(&b, &fd);

@@ -205,16 +205,19 @@ newest_report(const struct numbers *n, uint32_t launch)
 }
 
 const struct status_worker *
-numbers_workers(const struct numbers *n, uint32_t launch, uint32_t *ret_count)
+numbers_workers(const struct numbers *n, uint32_t launch, struct status_stream *ret_stream,
+                uint32_t *ret_count)
 {
     const struct report *r = newest_report(n, launch);
     const struct status_prototype *s;
 
-    if (r == NULL)
+    if (r == NULL || r->size < sizeof(*s) + sizeof(*ret_stream))
         return NULL;
     s = (const void *)r->text;
     *ret_count = s->n_workers;
-    return rows(r->text, r->size, sizeof(*s), sizeof(struct status_worker), s->n_workers);
+    memcpy(ret_stream, s + 1, sizeof(*ret_stream));
+    return rows(r->text, r->size, sizeof(*s) + sizeof(*ret_stream), sizeof(struct status_worker),
+                s->n_workers);
 }
 
 const struct status_program *

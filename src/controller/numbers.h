@@ -23,7 +23,7 @@ unsigned numbers_routers(const struct numbers *n, struct status_router *ret_sum)
 struct status_app numbers_app(const struct numbers *n, uint32_t launch);
 /* The workers of that launch's newest prototype, and how many; NULL: it did not answer. */
 const struct status_worker *numbers_workers(const struct numbers *n, uint32_t launch,
-                                            uint32_t *ret_count);
+                                            struct status_stream *ret_stream, uint32_t *ret_count);
 /* The same of an application that is a program, with its sums. */
 const struct status_program *numbers_programs(const struct numbers *n, uint32_t launch,
                                               struct status_front *ret_sums, uint32_t *ret_count);

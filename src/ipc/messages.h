@@ -49,6 +49,7 @@ struct msg_live {
 
 struct msg_drain {
     uint32_t grace_ms;
+    uint32_t staying; /* bit i: the i-th listening socket of its card is accepted from by others */
 };
 
 #define MSG_ROUTERS_MAX    16u /* routers at a time, those that drain included */
@@ -84,6 +85,12 @@ struct msg_lane {
     uint32_t lane;
     uint32_t slot;
     uint32_t generation;
+};
+
+struct msg_connection {
+    uint32_t peer_length;
+    uint32_t unused;
+    uint8_t peer[128]; /* struct sockaddr_storage */
 };
 
 struct msg_stored {

@@ -2,7 +2,8 @@
  * status.h - the numbers that STATUS carries in its sealed memfd.
  *
  *   router:     struct status_router, then n_apps times struct status_app
- *   prototype:  struct status_prototype, then n_workers times struct status_worker
+ *   prototype:  struct status_prototype, struct status_stream, then n_workers times struct
+ *               status_worker
  *               of a program: struct status_prototype, struct status_front, then n_workers times
  *               struct status_program
  *   main:       struct status_main, then n_processes times struct status_process
@@ -41,10 +42,19 @@ struct status_prototype {
     uint32_t unused;
 };
 
+/* Sums of a stream application; of others all 0. */
+struct status_stream {
+    uint64_t accepted;
+    uint64_t active;  /* handed to workers */
+    uint64_t waiting; /* for one */
+    uint64_t lost;    /* with workers that died */
+};
+
 struct status_worker {
     int32_t pid;
-    uint32_t state; /* enum status_worker_state */
-    uint64_t requests;
+    uint32_t state;         /* enum status_worker_state */
+    uint64_t requests;      /* or connections, ever */
+    uint64_t active;        /* those in its hands */
     uint64_t private_bytes; /* Private_Clean + Private_Dirty of smaps_rollup */
     uint64_t shared_bytes;  /* Shared_Clean + Shared_Dirty */
     uint64_t age_ms;

@@ -221,6 +221,12 @@ give(struct main *m, const struct msg_open *order, int *ret_fd, struct br_err *e
     return copy(o->fd, o->name, ret_fd, err);
 }
 
+bool
+main_listens(struct main *m, const char *address)
+{
+    return find(m, OPEN_LISTENER, address) != NULL;
+}
+
 int
 main_open_listener(struct main *m, const char *address)
 {

@@ -16,6 +16,8 @@ void main_on_set_aside(struct task *task, struct channel *ch, struct message *ms
 void main_on_keep(struct task *task, struct channel *ch, struct message *msg);
 void main_on_remove(struct task *task, struct channel *ch, struct message *msg);
 
+/* Is there a listening socket at that address. */
+bool main_listens(struct main *m, const char *address);
 /* A copy of a listening socket that the controller has asked for; -errno. */
 int main_open_listener(struct main *m, const char *address);
 /* Call fn for each listening socket, for the next main. */

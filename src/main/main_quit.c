@@ -22,6 +22,7 @@
 #include "ipc/messages.h"
 #include "main/main_after.h"
 #include "main/main_lines.h"
+#include "main/main_open.h"
 
 /* Time for its last words beyond what it was granted. */
 #define SLACK_MS 1000
@@ -50,10 +51,25 @@ grace_ms(const struct main *m)
     return m->cohort.how.timeout_ms;
 }
 
+/* Which of the listening sockets that it accepts from stay open, for others to accept from. */
+static uint32_t
+staying(struct main *m, const struct process *p)
+{
+    const char *address;
+    unsigned pos = 0;
+    uint32_t bits = 0;
+
+    if (p->card == NULL || (m->phase > MAIN_RUNNING && m->upgrade.state != UPGRADE_DONE))
+        return 0;
+    for (unsigned i = 0; i < 32 && (address = launch_next(p->card, "listen", &pos)) != NULL; i++)
+        bits |= main_listens(m, address) ? UINT32_C(1) << i : 0;
+    return bits;
+}
+
 void
 main_retire(struct main *m, struct process *p)
 {
-    struct msg_drain drain = {.grace_ms = grace_ms(m)};
+    struct msg_drain drain = {.grace_ms = grace_ms(m), .staying = staying(m, p)};
 
     p->no_respawn = true;
     switch (p->life.state) {

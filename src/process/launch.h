@@ -13,7 +13,9 @@
  * language (python: home, path, protocol, and of each target: target, module_name, callable,
  * prefix, factory).  Of a program (app/front.h): program, its type; listen, executable, argument,
  * stop_signal, stop_grace_ms, restart, ready, ready_timeout_ms, wait, every_ms, calendar, overlap,
- * connections_max, connections_per_source, total_timeout_ms, client_stderr.
+ * connections_max, connections_per_source, total_timeout_ms, connection_idle_ms, client_stderr.  Of
+ * a stream application (app/stream.h): stream, listen, connections_max, choice, connection_idle_ms,
+ * and of the type `stream` executable, argument.
  */
 #ifndef PROCESS_LAUNCH_H
 #define PROCESS_LAUNCH_H

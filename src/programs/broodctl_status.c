@@ -33,15 +33,17 @@ number_cell(struct table *t, const struct json *value, const char *path)
 static void
 add_app(struct table *t, const struct json *app)
 {
-    static const char *const numbers[] = {"processes/running", "processes/idle",
-                                          "processes/starting", "requests/active",
-                                          "requests/total"};
+    static const char *const processes[] = {"processes/running", "processes/idle",
+                                            "processes/starting"};
+    bool connections = json_member(app, "connections") != NULL; /* instead of requests */
     const struct json *workers = json_member(app, "workers");
     int64_t private_sum = 0, shared_most = 0;
 
     table_cell(t, PAINT_BOLD, SLICE_FMT, SLICE_ARG(app->name));
-    for (size_t i = 0; i < array_len(numbers); i++)
-        number_cell(t, app, numbers[i]);
+    for (size_t i = 0; i < array_len(processes); i++)
+        number_cell(t, app, processes[i]);
+    number_cell(t, app, connections ? "connections/active" : "requests/active");
+    number_cell(t, app, connections ? "connections/accepted" : "requests/total");
     if (workers != NULL) {
         json_foreach(w, workers)
         {
@@ -61,7 +63,7 @@ add_worker(struct table *t, const struct json *app, const struct json *w)
     table_cell(t, PAINT_NONE, SLICE_FMT, SLICE_ARG(app->name));
     number_cell(t, w, "pid");
     table_cell(t, out_state_paint(word), SLICE_FMT, SLICE_ARG(word));
-    number_cell(t, w, "requests");
+    number_cell(t, w, json_member(w, "connections") != NULL ? "connections" : "requests");
     table_cell(t, PAINT_NONE, "%lld ms", (long long)json_member_int(w, "start_ms"));
     table_bytes(t, json_member_int(w, "memory/private"));
     table_bytes(t, json_member_int(w, "memory/shared"));

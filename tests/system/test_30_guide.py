@@ -34,8 +34,8 @@ class Guide:
         self.environment = dict(os.environ, PKG_CONFIG_PATH=str(found.parent),
                                 PKG_CONFIG_SYSROOT_DIR=str(self.installed))
 
-    def flags(self, *options):
-        done = subprocess.run(["pkg-config", *options, "brood"], env=self.environment, check=True,
+    def flags(self, *options, package="brood"):
+        done = subprocess.run(["pkg-config", *options, package], env=self.environment, check=True,
                               stdout=subprocess.PIPE, text=True)
         return shlex.split(done.stdout)
 
@@ -78,8 +78,10 @@ def test_only_names_with_our_prefix_leave_the_static_library(guide):
 
 
 def test_what_the_headers_declare_is_exported_and_nothing_else(guide):
-    out = run("nm", "-D", "--defined-only", guide.lib / "libbrood.so").stdout
-    exported = {line.split()[-1].split("@")[0] for line in out.splitlines()} - {"BROOD_0.1"}
+    exported = set()
+    for library in ("libbrood.so", "libbrood-app.so"):
+        out = run("nm", "-D", "--defined-only", guide.lib / library).stdout
+        exported |= {line.split()[-1].split("@")[0] for line in out.splitlines()} - {"BROOD_0.1", "BROOD_APP_0.1"}
     text = "\n".join(path.read_text() for path in (ROOT / "include" / "brood").glob("*.h"))
     declared = set(re.findall(r"^(?!typedef)[a-z].*?\b(br_\w+)\((?:[^;{]|\n)*\)[^;]*;", text, re.M))
     assert exported == declared
@@ -89,6 +91,15 @@ def test_a_program_links_the_static_library(guide):
     program = guide.build(ROOT / "examples" / "guide" / "01_spawn.c", guide.dir / "static", "-static", static=True)
     assert "statically linked" in run("ldd", program).stdout or "not a dynamic" in run("ldd", program).stdout
     assert run(program, "sh", "-c", "exit 5").returncode == 5
+
+
+def test_a_stream_application_links_its_library(guide):
+    """By pkg-config, as examples/stream/echo.c says; outside of brood it says what it is."""
+    target = guide.dir / "echo"
+    run("cc", "-o", target, ROOT / "examples" / "stream" / "echo.c", *guide.flags("--cflags", "--libs", package="brood-app"),
+        f"-Wl,-rpath,{guide.lib}", check=True)
+    done = run(target)
+    assert done.returncode == 1 and "only as an application of brood" in done.stdout
 
 
 def test_the_headers_stand_alone_in_c_and_in_cplusplus(guide):

@@ -1,7 +1,6 @@
 """Applications of type `inetd`: a program for each connection."""
 
 import errno
-import json
 import os
 import shutil
 import signal
@@ -12,7 +11,7 @@ import time
 
 import pytest
 
-from brood import ROOT, free_port, is_alive, processes, wait_until
+from brood import free_port, is_alive, processes, wait_until
 
 
 def inetd(script, **options):
@@ -71,20 +70,6 @@ def test_with_the_clients_that_people_use(brood, client):
     command = {"nc": ["nc", "-N", "127.0.0.1", str(brood.port)],
                "socat": ["socat", "-t5", "-", f"TCP:127.0.0.1:{brood.port}"]}[client]
     assert subprocess.run(command, input=b"this\n", stdout=subprocess.PIPE, timeout=20).stdout == b"got this\n"
-
-
-def test_what_the_readme_shows_works(brood):
-    """The second screen of README.md, but for the ports."""
-    text = (ROOT / "README.md").read_text()
-    shown = text[text.index("    $ cat > programs.json"):text.index("`inetd` runs a program")].splitlines()
-    brood.port = free_port()
-    conf = "\n".join(line for line in shown[1:] if not line.lstrip().startswith("$")).replace("8301", str(brood.port))
-    conf = conf[:conf.rindex("}") + 1]
-    brood.configure(json.loads(conf))
-    said = shown[[n for n, line in enumerate(shown) if "socat" in line][0] + 1:][:2]
-    assert ask(brood, "again\n").splitlines() == [line.strip() for line in said] == ["hello 127.0.0.1", "again"]
-    assert [p["state"] for p in brood.status("/applications/ticker/programs")] == ["running"] * 2
-    assert brood.status("/applications/nightly/runs/next") > time.time()
 
 
 def test_standard_error_goes_to_the_client_when_told(brood):
@@ -162,6 +147,41 @@ def test_a_connection_has_its_time(brood):
     began = time.monotonic()
     assert ask(brood) == "in\n"
     assert 0.8 <= time.monotonic() - began < 10
+
+
+def test_an_idle_connection_is_ended_and_a_busy_one_is_not(brood):
+    serve(brood, inetd("exec tr a-z A-Z", timeouts={"idle": 1.5}))
+    with connect(brood) as busy, connect(brood) as silent:
+        began = time.monotonic()
+        while time.monotonic() - began < 3:
+            busy.sendall(b"x")
+            time.sleep(0.2)
+        assert rest(silent) == "" and connections(brood)["active"] == 1
+        assert rest(busy) == ""
+    assert brood.log().count("is idle") == 2
+
+
+def test_a_client_that_takes_nothing_is_idle_and_who_listens_is_not(brood):
+    """What the program writes counts when it gets through."""
+    serve(brood, inetd("exec cat /dev/zero", timeouts={"idle": 1}))
+    with connect(brood) as takes, connect(brood) as stuck:
+        wait_until(lambda: connections(brood) == {"accepted": 2, "active": 2, "refused": 0})
+        while connections(brood)["active"] == 2:
+            assert takes.recv(1 << 20)
+        wait_until(lambda: "is idle" in brood.log())
+        for _ in range(10):
+            assert takes.recv(1 << 20)
+        assert connections(brood)["active"] == 1
+        stuck.close()
+
+
+def test_a_unix_socket_cannot_be_told_to_be_idle(brood):
+    app = inetd("cat", timeouts={"idle": 5})
+    answer = brood.put("/config", {"listeners": {f"unix:{brood.dir}/s": {"protocol": "tcp", "pass": "applications/p"}}, "applications": {"p": app}})
+    assert answer.status == 400 and "Unix socket" in answer.json["detail"]
+    assert answer.json["path"] == "/listeners/unix:" + str(brood.dir).replace("/", "~1") + "~1s/pass" or "unix:" in answer.json["path"]
+    app["timeouts"]["idle"] = 0
+    serve(brood, app, f"unix:{brood.dir}/s")
 
 
 def test_a_restart_and_reloads_under_load_lose_nobody(brood):
@@ -256,6 +276,7 @@ def test_an_address_can_change_its_protocol_and_back(brood):
     ({"connections": {"per_source": -1}}, "/connections/per_source", "from 0"),
     ({"connections": 3}, "/connections", "must be an object"),
     ({"timeouts": {"total": "x"}}, "/timeouts/total", "must be a number"),
+    ({"timeouts": {"idle": -1}}, "/timeouts/idle", "from 0"),
     ({"client_stderr": 1}, "/client_stderr", "must be a boolean"),
 ])
 def test_what_is_no_inetd_is_refused_with_its_place(brood, app, path, words):

@@ -19,6 +19,7 @@
 struct guest {
     struct targets targets;
     int64_t stack_bytes; /* of each thread but the main one; 0: the system's choice */
+    bool stream;         /* connections, no requests */
 };
 
 PyObject *
@@ -71,6 +72,11 @@ guest_load(void *ctx, const struct launch *card, struct br_err *err)
 
     forget_heritage();
     g->stack_bytes = launch_int(card, "thread_stack_size", 0);
+    g->stream = launch_int(card, "stream", 0) != 0;
+    if (g->stream && stream_prepare() < 0) {
+        PyErr_PrintEx(0);
+        return br_fail(err, -EBADMSG, "cannot import Python module \"socket\"");
+    }
     return targets_load(card, &g->targets, err);
 }
 
@@ -129,7 +135,10 @@ struct serving {
 static void
 serve_lane(struct serving *s, unsigned thread)
 {
-    int code = wsgi_serve(&s->guest->targets, s->worker, worker_exchange(s->worker, thread));
+    const struct targets *targets = &s->guest->targets;
+    int code = s->guest->stream
+                   ? stream_serve(targets, s->worker)
+                   : wsgi_serve(targets, s->worker, worker_exchange(s->worker, thread));
 
     if (s->code == 0)
         s->code = code;
@@ -250,6 +259,7 @@ run(PyObject *self br_unused, PyObject *unused br_unused)
         .before_fork = guest_before_fork,
         .fork = guest_fork,
         .serve = guest_serve,
+        .serve_stream = guest_serve,
         .exit = guest_exit,
         .lock = {.pause = lock_pause, .resume = lock_resume},
     };

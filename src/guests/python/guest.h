@@ -4,6 +4,7 @@
  *   guest.c    the extension module: fork, serve, leave
  *   load.c     the application: one callable for each target
  *   wsgi.c     one request through a WSGI application
+ *   stream.c   one connection through a stream application
  *   environ.c  its dictionary        input.c  wsgi.input        file_wrapper.c  wsgi.file_wrapper
  */
 #ifndef GUESTS_PYTHON_GUEST_H
@@ -92,6 +93,13 @@ PyObject *file_wrapper_file(PyObject *object);
 int wsgi_prepare(void);
 /* Serve one lane until it is to leave.  The exit code. */
 int wsgi_serve(const struct targets *targets, struct worker *worker, struct exchange *x);
+
+/* The types that a stream application needs, imported before the fork.  0, or -1: exception. */
+int stream_prepare(void);
+/* Serve connections on one thread until it is to leave.  The exit code. */
+int stream_serve(const struct targets *targets, struct worker *worker);
+/* SystemExit is set: the exit code that it means; cleared. */
+int system_exit_code(void);
 
 /* A heap type of which only C makes instances. */
 PyObject *refuse_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);

@@ -128,6 +128,11 @@ check_kind(const struct launch *card, const char *module, const char *name, PyOb
     if (!PyCallable_Check(application))
         return br_fail(err, -EBADMSG, "\"%s\" of Python module \"%s\" cannot be called", name,
                        module);
+    if (launch_int(card, "stream", 0) != 0 && is_asgi(application))
+        return br_fail(
+            err, -EBADMSG,
+            "\"%s\" of Python module \"%s\" is a coroutine function, a plain one is needed", name,
+            module);
     if (launch_get(card, "protocol", NULL) == NULL && is_asgi(application))
         return br_fail(err, -EBADMSG,
                        "\"%s\" of Python module \"%s\" is an ASGI application, WSGI is needed",

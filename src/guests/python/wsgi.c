@@ -426,7 +426,7 @@ close_result(PyObject *result)
 
 /* ---- one request ---- */
 
-static int
+int
 system_exit_code(void)
 {
     PyObject *type, *value, *traceback, *code = NULL;

@@ -15,6 +15,7 @@ NEEDS = {
     "applications/python": '"type": "python", "module": "m"',
     "applications/command": '"type": "command", "executable": "/bin/true"',
     "applications/inetd": '"type": "inetd", "executable": "/bin/cat"',
+    "applications/stream": '"type": "stream", "executable": "/bin/cat"',
     "listeners/127.0.0.1:1": '"pass": "routes"',
     "routes/0": '"action": {"return": 200}',
 }
@@ -121,6 +122,9 @@ LISTENERS = [
     listener('"protocol": "tcp", "pass": "applications/x"', INETD, name="a tcp listener accepts an inetd application"),
     listener(f'"protocol": "tcp", "pass": {MARK}"applications/x"', PYTHON, "tcp", path="/listeners/*:1/pass", name="a tcp listener refuses requests"),
     listener(f'"protocol": "tcp", "pass": {MARK}"routes"', "", "tcp", path="/listeners/*:1/pass", name="a tcp listener refuses routes"),
+    listener('"protocol": "tcp", "pass": "applications/x"', INETD.replace("inetd", "stream"), name="a tcp listener accepts a stream application"),
+    listener('"protocol": "tcp", "pass": "applications/x"', PYTHON.replace('"m"', '"m", "protocol": "stream"'), name="a tcp listener accepts one of Python"),
+    listener(f'"pass": {MARK}"applications/x"', INETD.replace("inetd", "stream"), "tcp", path="/listeners/*:1/pass", name="an http listener refuses a stream application"),
     listener(f'"pass": {MARK}"applications/x"', INETD, "tcp", path="/listeners/*:1/pass", name="an http listener refuses an inetd application"),
 ]
 
@@ -179,7 +183,7 @@ PYTHONS = [
           path="/applications/python/module", name=f"{TARGET} refuses module beside targets"),
 ]
 
-RUN, IN = "applications/command/", "applications/inetd/"
+RUN, IN, STREAM = "applications/command/", "applications/inetd/", "applications/stream/"
 PROGRAMS = [
     *[row for home in (RUN, IN) for row in (
         *text(home + "executable", ['"cat"', '"/bin/cat"']), *option(home + "arguments", ARR, ["[]", '["-n", ""]'], [(f'["a", {MARK}1]', "a string", {"at": "/1"})]),
@@ -197,6 +201,13 @@ PROGRAMS = [
     *flag(RUN + "overlap", beside='"every": 5'),
     *option(IN + "connections", OBJ, ["{}"]), *number(IN + "connections/max", INT, 1, 65536), *number(IN + "connections/per_source", INT, 0, 65536),
     *option(IN + "timeouts", OBJ, ["{}"]), *number(IN + "timeouts/total", NUM, 0, MAX32), *flag(IN + "client_stderr"),
+    *number(IN + "timeouts/idle", NUM, 0, 1000000, ["0.5"]),
+    *text(STREAM + "executable", ['"cat"', '"/bin/cat"']), *option(STREAM + "arguments", ARR, ["[]", '["-n", ""]'], [(f'["a", {MARK}1]', "a string", {"at": "/1"})]),
+    *option(STREAM + "processes", INT_OBJ, ["1", '{"max": 3, "spare": 1}']), *number(STREAM + "threads", INT, 1, MAX32),
+    *option(STREAM + "connections", OBJ, ["{}"]), *number(STREAM + "connections/max", INT, 1, MAX32),
+    *option(STREAM + "connections/choice", STR, ['"round_robin"', '"least_loaded"'], [('"random"', "round_robin"), ('""', "least_loaded")]),
+    *option(STREAM + "timeouts", OBJ, ["{}"]), *number(STREAM + "timeouts/idle", NUM, 0, 1000000, ["0.5"]),
+    *option(STREAM + "limits/requests", INT, ["0", "3"], [("-1", "from 0")]),
 ]
 
 ROUTER, SHUTDOWN = "settings/router", "settings/shutdown"

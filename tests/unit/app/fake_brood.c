@@ -615,7 +615,8 @@ fake_status(struct fake *f, struct status_worker workers[NEST_LANES])
     fake_run_until(f, has_status, f);
     n = f->status_text->n_workers;
     assert_true(n <= NEST_LANES);
-    memcpy(workers, f->status_text + 1, n * sizeof(*workers));
+    memcpy(workers, (const char *)(f->status_text + 1) + sizeof(struct status_stream),
+           n * sizeof(*workers));
     dispatch_free(controller.dispatch);
     fake_turn(f, 0);
     return n;

@@ -21,15 +21,21 @@ struct line {
 /* All that there are in Unit: what our own types do not have says so in the table. */
 #define ALL "python php perl ruby external go java wasm wasm-wasi-component"
 
+/* A type of our own that such rows may have at their end. */
+#define OWN " stream"
+
 /* "python,php" stands for a row that says "python php", "-" for one that is of all languages. */
 static bool
 is_of(const struct option *o, const char *of)
 {
-    size_t n = strlen(of);
+    size_t n = strlen(of), has = o->only != NULL ? strlen(o->only) : 0;
 
+    if (has > strlen(OWN) && strcmp(o->only + has - strlen(OWN), OWN) == 0)
+        has -= strlen(OWN);
     if (strcmp(of, "-") == 0 || o->only == NULL)
-        return strcmp(of, "-") == 0 && (o->only == NULL || strcmp(o->only, ALL) == 0);
-    if (strlen(o->only) != n)
+        return strcmp(of, "-") == 0 &&
+               (o->only == NULL || (has == strlen(ALL) && strncmp(o->only, ALL, has) == 0));
+    if (has != n)
         return false;
     for (size_t i = 0; i < n; i++) {
         if (of[i] != o->only[i] && !(of[i] == ',' && o->only[i] == ' '))

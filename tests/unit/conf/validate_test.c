@@ -419,7 +419,7 @@ applications_are_checked(void **state)
         {PYTHON("\"prefix\":\"a\""), "/applications/a/prefix", "must begin with \"/\""},
         {PYTHON("\"prefix\":\"/a\\u0000\""), "/applications/a/prefix", "NUL"},
         {PYTHON("\"protocol\":\"fastcgi\""), "/applications/a/protocol",
-         "must be \"wsgi\" or \"asgi\", but is \"fastcgi\""},
+         "must be \"wsgi\", \"asgi\" or \"stream\", but is \"fastcgi\""},
         {PYTHON("\"threads\":0"), "/applications/a/threads", "from 1"},
         {PYTHON("\"factory\":1"), "/applications/a/factory", "a boolean"},
         {PYTHON("\"thread_stack_size\":32767"), "/applications/a/thread_stack_size", "from 32768"},

@@ -22,6 +22,7 @@ static struct {
 } router_says;
 static struct {
     struct status_prototype head;
+    struct status_stream stream;
     struct status_worker workers[2];
 } prototype_says;
 static size_t prototype_bytes;
@@ -32,6 +33,7 @@ static struct status_router sum;
 static struct status_app app;
 static uint32_t n_workers;
 static struct status_worker first_worker;
+static struct status_stream stream;
 static bool has_workers;
 
 static int
@@ -67,7 +69,7 @@ on_numbers(void *arg, const struct numbers *n)
     delivered++;
     n_routers = numbers_routers(n, &sum);
     app = numbers_app(n, 9);
-    w = numbers_workers(n, 9, &n_workers);
+    w = numbers_workers(n, 9, &stream, &n_workers);
     has_workers = w != NULL;
     if (has_workers)
         first_worker = w[0];
