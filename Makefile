@@ -67,12 +67,12 @@ test:
 	ninja -C $(POINTED) src/modules/python.module.so src/modules/_brood.abi3.so
 	@BROOD_POINTED_MODULES=$(abspath $(POINTED))/src/modules tools/test $(TEST) $(RELEASE)
 
-# Not part of `make test` yet: docs/interp.md, "Tests", says why.
 test-interp:
 	@tools/setup test
-	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja
+	@$(MAKE) --no-print-directory $(RELEASE)/build.ninja $(TEST)/build.ninja
 	ninja -C $(RELEASE)
-	BROOD_INTERP_ALL=1 BROOD_BUILD=$(CURDIR)/$(RELEASE) /usr/bin/python3 -m pytest -q -n 2 tests/interp
+	ninja -C $(TEST) src/programs/brood-interp
+	BROOD_INTERP_ALL=1 BROOD_BUILD=$(CURDIR)/$(TEST) BROOD_RELEASE=$(CURDIR)/$(RELEASE) /usr/bin/python3 -m pytest -q -n 2 tests/interp
 
 unit:
 	@tools/setup test

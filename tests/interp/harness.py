@@ -1,17 +1,37 @@
-"""A wrapper, a language's library, a script in a directory of its own: calls and what comes of them."""
+"""A wrapper, a language's library, a script in a directory of its own: calls and what comes of them.
 
+$BROOD_BUILD is the build that is tested. $BROOD_RELEASE, if set, is another one from which the wrapper is taken: it has no
+C library, which a sanitizer would need. Beside a copy of it lies the tested build's server program, so that it is found.
+"""
+
+import atexit
 import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("BROOD_BUILD", HERE.parents[1] / "build/test"))
-OURS = BUILD / "src/programs/prefork-interp"
 SERVER = BUILD / "src/programs/brood-interp"
+
+
+def wrapper():
+    release = os.environ.get("BROOD_RELEASE")
+    if not release:
+        return BUILD / "src/programs/prefork-interp"
+    directory = Path(tempfile.mkdtemp(prefix="brood-wrapper-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    directory.chmod(0o755)
+    shutil.copy(Path(release, "src/programs/prefork-interp"), directory)
+    (directory / "brood-interp").symlink_to(SERVER.resolve())
+    return directory / "prefork-interp"
+
+
+OURS = wrapper()
 ORIGINAL = Path("/usr/bin/prefork-interp")
 ORIGINAL_LIBRARY = Path("/usr/share/perl5/Proc/Prefork/Interp.pm")
 
@@ -56,6 +76,7 @@ class Pair:
             if wrapper == "original":
                 self.env["PROBE_DROP"] = "2"
         self.started = []
+        self.used = {(tuple(self.before), self.dir)}  # options and directory: each has a server of its own, perhaps
 
     def __str__(self):
         return f"{self.wrapper}-{self.library}-{self.language.name}"
@@ -76,6 +97,7 @@ class Pair:
         how.setdefault("cwd", self.dir)
         how.setdefault("stdout", subprocess.PIPE)
         how.setdefault("stderr", subprocess.PIPE)
+        self.used.add((tuple(before or self.before), how["cwd"]))
         return subprocess.run(self.words(*args, before=before), env=self.environment(env), timeout=timeout, **how)
 
     def start(self, *args, env=None, before=None, **how):
@@ -100,9 +122,9 @@ class Pair:
         token, pid, module = done.stdout.split()
         return token.decode(), int(pid), module.decode()
 
-    def kill(self):
-        subprocess.run([str(self.program), *self.before, "--kill", self.language.interpreter, str(self.script)], env=self.env,
-                       cwd=self.dir, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
+    def kill(self, before=None, cwd=None):
+        subprocess.run([str(self.program), *(before or self.before), "--kill", self.language.interpreter, str(self.script)],
+                       env=self.env, cwd=cwd or self.dir, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
 
     @property
     def base(self):
@@ -135,11 +157,13 @@ class Pair:
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream:
                     stream.close()
-        self.kill()
+        for before, cwd in self.used:
+            if not any(word.startswith("--") for word in before):
+                self.kill(before, cwd)
         for path in self.sockets():
             path.unlink(missing_ok=True)
         try:
-            wait_until(lambda: not self.processes(), "the server and its children have gone", 15)
+            wait_until(lambda: not self.processes(), "the server and its children have gone")
         except AssertionError:
             left = self.processes()
             for pid in left:

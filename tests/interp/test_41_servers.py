@@ -338,7 +338,7 @@ def test_a_failing_initialisation_is_reported(pair):
 
 
 def test_a_script_that_never_says_it_is_ready(pair):
-    done = pair.call("fall", env={"PROBE_INIT": "never"})
+    done = pair.call("fall", env={"PROBE_INIT": "never", "PROBE_DROP": None})
     assert done.returncode == 127 and b"maybe script didn't call" in done.stderr
 
 
@@ -355,6 +355,21 @@ def test_an_initialisation_that_takes_too_long(pair):
 
 
 @OURS_BOTH
+def test_an_initialisation_that_takes_its_time_is_waited_for(pair):
+    """Who waits must not take the first caller, in whose name the socket was made, for a server that hangs."""
+    go = pair.dir / "go"
+    init = {"PROBE_INIT": f"run until [ -e {go} ]; do sleep 0.05; done"}
+    first = pair.start("exit", "3", env=init)
+    wait_until(pair.sockets, "the socket is there")
+    second = pair.start("exit", "3", env={**init, "PREFORK_INTERP_DEBUG": "1"})
+    seen = b""
+    while b"still starting" not in seen:
+        seen += os.read(second.stderr.fileno(), 4096) or pytest.fail(seen)
+    go.touch()
+    assert (first.wait(30), second.wait(30)) == (3, 3)
+
+
+@OURS_BOTH
 def test_max_calls_makes_way(pair):
     env = {"PROBE_OPTIONS": "max_calls=2"}
     tokens = [pair.who(env=env)[0] for _ in range(4)]
@@ -368,7 +383,8 @@ def test_an_unknown_option_is_named(pair):
 
 
 def test_standalone(pair):
-    done = subprocess.run([pair.language.interpreter, str(pair.script), "args", "x", "y"], env=pair.env, cwd=pair.dir,
+    done = subprocess.run([pair.language.interpreter, str(pair.script), "args", "x", "y"],
+                          env=pair.environment({"PROBE_DROP": None}), cwd=pair.dir,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"78\n79\n", b"")
 
