@@ -339,6 +339,8 @@ call_new(struct server *s, int fd, bool asks)
     fd_set_nonblock(fd, true);
     if (loop_add(s->loop, &c->watch, fd, EPOLLIN, on_readable) < 0)
         release(c);
+    else
+        on_readable(&c->watch, EPOLLIN); /* who sends ahead has done so already */
 }
 
 struct call *
@@ -374,7 +376,7 @@ greet(struct call *c)
         n = snprintf(text + 8, sizeof(text) - 8,
                      WIRE_MARK " pid=%d srv=%d exec=%d max=%lld feat=sig,attr,fds%s", (int)getpid(),
                      (int)s->interpreter, (int)c->executor->pid, (long long)s->hello.max_servers,
-                     strstr(s->hello.features, "cwd") != NULL ? ",cwd" : "");
+                     hello_can(&s->hello, "cwd") ? ",cwd" : "");
     memcpy(text, WIRE_MAGIC, WIRE_MAGIC_LEN);
     wire_put_u32(text + 4, (uint32_t)n);
     c->greeted = true;

@@ -29,7 +29,7 @@ server_describe(struct server *s, struct buf *to)
                s->n_spare, (long long)s->hello.max_servers);
     buf_printf(to, "files=%zu\n", s->stale.n);
     list_foreach (e, &s->executors, link)
-        if (e->pid != 0)
+        if (e->pid != 0 && !e->told)
             buf_printf(to, "process=%d %s\n", (int)e->pid,
                        e->state == EXECUTOR_SPARE ? "spare" : "busy");
 }

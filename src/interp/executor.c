@@ -2,11 +2,16 @@
  * executor.c - the interpreter's children: ordered, waiting, busy, ended.
  *
  *   ORDERED --interpreter told its pid--> SPARE --request sent--> BUSY --pidfd--> ENDED --> gone
+ *                                                                   `--W status--> LEAVING --^
  *
  * An executor closes its socket when it has read the request.  One that dies earlier has run
  * nothing of the script: its call is given to another one, and no caller sees the end of a spare.
  * What tells the two apart is the kernel: a socket that is closed with bytes unread resets its
  * peer.
+ *
+ * One whose library has the feature `end` keeps the socket: it says T when it has read the request,
+ * and, when it has closed everything else and is about to end, W and its status.  To take a large
+ * process apart costs the kernel more than a short call takes, and its caller need not wait for it.
  *
  * An executor that has ended is a zombie until R, and shows its status in /proc (procstat.h): so
  * the caller need not wait for the interpreter to reap it.
@@ -34,6 +39,7 @@
 #define REQUEST_CEILING (WIRE_MESSAGE_MAX + 64)
 #define REPLY_BYTES     9
 #define REFILL_MS       20
+#define GOING_MS        5000 /* who has told its status, and then does not end */
 
 static void
 release(struct executor *e)
@@ -42,6 +48,8 @@ release(struct executor *e)
 
     if (e->state == EXECUTOR_ORDERED || e->state == EXECUTOR_SPARE)
         s->n_spare--;
+    else if (e->told)
+        s->n_leaving--;
     else
         s->n_busy--;
     loop_timer_cancel(s->loop, &e->grace);
@@ -113,24 +121,112 @@ reap(struct executor *e)
     }
 }
 
-/* Its end of the socket: closed by it, or by its death. */
 static void
-hear(struct executor *e)
+take(struct executor *e)
 {
-    char byte;
-    ssize_t n = recv(e->socket, &byte, 1, MSG_DONTWAIT);
-
-    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-        return;
-    e->taken = n == 0 && e->request.n == 0;
-    loop_del(e->server->loop, &e->talk);
-    fd_close(&e->socket);
-    buf_clear(&e->request);
-    if (!e->taken)
-        return;
+    e->taken = true;
     e->server->spare_deaths = 0;
     if (e->call != NULL)
         call_taken(e->call);
+}
+
+/* The socket has ended, or has nothing more to say. */
+static void
+hang_up(struct executor *e)
+{
+    loop_del(e->server->loop, &e->talk);
+    fd_close(&e->socket);
+    buf_clear(&e->request);
+}
+
+static void
+on_still_there(struct timer *t)
+{
+    kill(container_of(t, struct executor, grace)->pid, SIGKILL);
+}
+
+/* Nothing of the script is left but memory: its caller may go, its place be taken. */
+static void
+leave(struct executor *e, uint32_t status)
+{
+    struct server *s = e->server;
+
+    hang_up(e);
+    if (e->call != NULL)
+        call_ended(e->call, status);
+    e->call = NULL;
+    e->told = true;
+    e->state = EXECUTOR_LEAVING;
+    s->n_busy--;
+    s->n_leaving++;
+    s->holding = false;
+    loop_timer_cancel(s->loop, &e->grace);
+    timer_init(&e->grace, on_still_there);
+    loop_timer(s->loop, &e->grace, GOING_MS);
+    server_balance(s);
+}
+
+/* Bytes from one that tells.  false: that is no executor's talk. */
+static bool
+listen_to(struct executor *e, const uint8_t *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (e->n_said == 0 && text[i] == 'T' && !e->taken && e->request.n == 0) {
+            take(e);
+        } else if (e->taken && (e->n_said > 0 || text[i] == 'W')) {
+            e->said[e->n_said++] = text[i];
+        } else {
+            return false;
+        }
+        if (e->n_said == 5) {
+            leave(e, wire_u32(e->said + 1));
+            return true;
+        }
+    }
+    return true;
+}
+
+/* Its end of the socket: what it says, or closed by it, or by its death. */
+static void
+hear(struct executor *e)
+{
+    uint8_t text[8];
+    ssize_t n = recv(e->socket, text, sizeof(text), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (e->server->tells) {
+        if (n <= 0 || !listen_to(e, text, (size_t)n))
+            hang_up(e);
+        return;
+    }
+    if (n > 0)
+        return;
+    n = e->request.n > 0 ? -1 : n;
+    hang_up(e);
+    if (n == 0)
+        take(e);
+}
+
+/* A spare that nobody needs: it sees the end of its socket, and leaves. */
+bool
+executor_dismiss_one(struct server *s)
+{
+    struct executor *e;
+
+    list_foreach (e, &s->executors, link) {
+        if (e->state != EXECUTOR_SPARE)
+            continue;
+        fd_close(&e->socket);
+        e->told = true;
+        e->state = EXECUTOR_LEAVING;
+        s->n_spare--;
+        s->n_leaving++;
+        timer_init(&e->grace, on_still_there);
+        loop_timer(s->loop, &e->grace, GOING_MS);
+        return true;
+    }
+    return false;
 }
 
 static void
@@ -147,6 +243,8 @@ on_ended(struct watch *w, br_unused uint32_t events)
     }
     if (e->state == EXECUTOR_BUSY && e->socket >= 0)
         hear(e);
+    if (e->state == EXECUTOR_LEAVING)
+        loop_timer_cancel(s->loop, &e->grace);
     if (e->call != NULL && !e->taken && call_again(e->call)) {
         e->call = NULL;
         s->spare_deaths++;

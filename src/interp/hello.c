@@ -116,6 +116,17 @@ find(const char *text, size_t n)
     return NULL;
 }
 
+bool
+hello_can(const struct hello *h, const char *feature)
+{
+    struct slice rest = slice_cstr(h->features), one;
+
+    while (slice_split(&rest, ',', &one))
+        if (slice_eq(one, slice_cstr(feature)))
+            return true;
+    return false;
+}
+
 static int
 check(const struct hello *h, struct br_err *err)
 {

@@ -46,6 +46,9 @@ struct hello {
     const char *features;
 };
 
+/* Is this word among the features? */
+bool hello_can(const struct hello *h, const char *feature);
+
 /* Everything is copied into a.  0 or -EINVAL and a sentence that names the string. */
 int hello_read(struct hello *h, struct arena *a, struct slice text, struct br_err *err);
 

@@ -1,11 +1,17 @@
 /*
  * patience.c - wait for a greeting.
  *
- *   poll 2 s --nothing--> is it alive (a query, on a connection of its own)? --no--> kill it
- *      ^-----------------------------yes: it is full-----------'
+ *   poll 2 s --nothing--> is it still starting (the lock)? --no--> is it alive (a query, on a
+ *      ^                           | yes                            connection of its own)?
+ *      `---------------------------'<-----------yes: it is full--------'      | no: kill it
+ *
+ * Until a server has listened itself, the kernel names the wrapper that made its socket as the
+ * peer: so while somebody holds the lock nobody is killed, and whom to kill is what the newest
+ * connection says, not ours, which may be older.
  */
 #include "interp/patience.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "interp/complaint.h"
 #include "interp/query.h"
 
@@ -27,22 +34,29 @@ has_come(int fd, int wait_ms)
     return poll(&one, 1, wait_ms) != 0;
 }
 
+/* Somebody holds the lock, and it is not us. */
+static bool
+is_starting(const struct rundir *dir, const struct names *names, bool locked)
+{
+    struct br_err ignored = BR_ERR_NONE;
+    br_cleanup(fd_closep) int fd = locked ? -1 : lock_take(dir, names->lock, false, &ignored);
+
+    return !locked && fd == -EAGAIN;
+}
+
 /* It hangs: true when it was ours to kill. */
 static bool
-put_down(int fd)
+put_down(pid_t pid)
 {
-    struct ucred peer;
-    socklen_t n = sizeof(peer);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || peer.pid <= 0)
+    if (pid <= 0)
         return false;
-    complain("server %d hangs: replacing it", (int)peer.pid);
-    return kill(peer.pid, SIGKILL) == 0;
+    complain("server %d hangs: replacing it", (int)pid);
+    return kill(pid, SIGKILL) == 0;
 }
 
 enum request_outcome
-patience_greeting(int fd, const struct rundir *dir, const struct names *names, int64_t wait_s,
-                  struct greeting *ret, uint8_t magic[4])
+patience_greeting(int fd, const struct rundir *dir, const struct names *names, bool locked,
+                  int64_t wait_s, struct greeting *ret, uint8_t magic[4])
 {
     int64_t began = clock_us();
     bool told = false;
@@ -50,15 +64,19 @@ patience_greeting(int fd, const struct rundir *dir, const struct names *names, i
     while (!has_come(fd, LOOK_MS)) {
         int64_t waited_s = (clock_us() - began) / 1000000;
         char *text = NULL;
-        enum query_outcome answer;
+        pid_t server = 0;
 
         if (wait_s >= 0 && waited_s >= wait_s)
             return REQUEST_TOO_SLOW;
-        answer = query_server(dir, names->socket, HUNG_MS, &text);
-        free(text);
+        if (is_starting(dir, names, locked)) {
+            debug_step("it is still starting");
+            continue;
+        }
         /* Silent and still not greeted; one of the original library is never asked. */
-        if (answer == QUERY_HUNG && !has_come(fd, 0) && put_down(fd))
+        if (query_server(dir, names->socket, HUNG_MS, &text, &server) == QUERY_HUNG &&
+            !has_come(fd, 0) && put_down(server))
             return REQUEST_NO_SERVER;
+        free(text);
         if (!told && isatty(STDERR_FILENO))
             complain("waiting for a free place");
         told = true;

@@ -34,7 +34,8 @@ is_ours(pid_t pid)
 }
 
 enum query_outcome
-query_server(const struct rundir *dir, const char *socket, int wait_ms, char **ret_text)
+query_server(const struct rundir *dir, const char *socket, int wait_ms, char **ret_text,
+             pid_t *ret_pid)
 {
     static const char query = WIRE_QUERY;
     struct timeval limit = {wait_ms / 1000, wait_ms % 1000 * 1000};
@@ -50,6 +51,8 @@ query_server(const struct rundir *dir, const char *socket, int wait_ms, char **r
         return why == REQUEST_NO_SERVER ? QUERY_DEAD : QUERY_BARRED;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || !is_ours(peer.pid))
         return QUERY_FOREIGN;
+    if (ret_pid != NULL)
+        *ret_pid = peer.pid;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     if (send(fd, &query, 1, MSG_NOSIGNAL) != 1 || fd_read_exact(fd, head, sizeof(head)) < 0)
         return QUERY_HUNG;

@@ -61,7 +61,7 @@ static void
 print_row(const struct rundir *dir, const char *name)
 {
     char *text = NULL;
-    enum query_outcome outcome = query_server(dir, name, WAIT_MS, &text);
+    enum query_outcome outcome = query_server(dir, name, WAIT_MS, &text, NULL);
     const char *lines = text != NULL ? text : "";
     struct memory memory = {0};
 
@@ -111,7 +111,7 @@ int
 report_status(const struct rundir *dir, const struct names *names)
 {
     char *text = NULL;
-    enum query_outcome outcome = query_server(dir, names->socket, WAIT_MS, &text);
+    enum query_outcome outcome = query_server(dir, names->socket, WAIT_MS, &text, NULL);
 
     if (outcome != QUERY_ANSWERED) {
         printf("state=%s\n", state_of(outcome));
@@ -174,7 +174,7 @@ report_explain(const struct invocation *inv, char **environ_, const struct rundi
                const struct names *names)
 {
     char *text = NULL;
-    enum query_outcome outcome = query_server(dir, names->socket, WAIT_MS, &text);
+    enum query_outcome outcome = query_server(dir, names->socket, WAIT_MS, &text, NULL);
     int rc;
 
     printf("identity %s\nsocket   %s/%s\n", names->socket + 1, dir->path, names->socket);

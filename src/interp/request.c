@@ -2,6 +2,7 @@
  * request.c - the wrapper's half of the protocol: connect, greeting, request.
  *
  *   connect --SO_PEERCRED--> greeting --> [byte][fd][fd][fd]...[length + message] in one sendmmsg
+ *                `------------------------^ where the socket says that its server is one of ours
  *
  * Part of the fast path: no formatting, one copy of the environment.
  */
@@ -19,6 +20,8 @@
 #include "base/fd.h"
 #include "interp/attributes.h"
 #include "interp/wire.h"
+
+#define AHEAD_MOST 32768 /* surely fits into the socket, with its descriptors */
 
 int
 request_connect(const struct rundir *dir, const char *name, bool asks,
@@ -209,10 +212,10 @@ load(struct mmsghdr *to, struct carrier *c, int fd)
 }
 
 static bool
-send_all(int fd, struct mmsghdr *messages, size_t n)
+send_all(int fd, struct mmsghdr *messages, size_t n, int flags)
 {
     while (n > 0) {
-        int done = sendmmsg(fd, messages, (unsigned)n, MSG_NOSIGNAL);
+        int done = sendmmsg(fd, messages, (unsigned)n, flags);
 
         if (done < 0 && errno == EINTR)
             continue;
@@ -226,10 +229,10 @@ send_all(int fd, struct mmsghdr *messages, size_t n)
 
 /* What sendmsg took only part of: a long message on a stream may be cut by a signal. */
 static bool
-send_bytes(int fd, const char *p, size_t n)
+send_bytes(int fd, const char *p, size_t n, int flags)
 {
     while (n > 0) {
-        ssize_t done = send(fd, p, n, MSG_NOSIGNAL);
+        ssize_t done = send(fd, p, n, flags);
 
         if (done < 0 && errno == EINTR)
             continue;
@@ -241,8 +244,10 @@ send_bytes(int fd, const char *p, size_t n)
     return true;
 }
 
-enum request_outcome
-request_send(int fd, const struct greeting *g, const struct invocation *inv, char **environ_)
+/* most: bytes of the message; flags: of send */
+static enum request_outcome
+send_request(int fd, const struct greeting *g, const struct invocation *inv, char **environ_,
+             size_t most, int flags)
 {
     struct attributes attributes;
     struct message m;
@@ -257,15 +262,39 @@ request_send(int fd, const struct greeting *g, const struct invocation *inv, cha
     head[1] = (uint8_t)attributes.n_fds;
     if (!compose(&m, g->extended ? &attributes : NULL, inv, environ_))
         return REQUEST_BROKEN;
+    if (m.n > most)
+        return REQUEST_NOT_AHEAD;
     memset(&messages[0].msg_hdr, 0, sizeof(messages[0].msg_hdr));
     messages[0].msg_hdr.msg_iov = &head_iov;
     messages[0].msg_hdr.msg_iovlen = 1;
     for (size_t i = 0; i < attributes.n_fds; i++)
         load(&messages[1 + i], &carriers[i], attributes.fds[i]);
-    if (!send_all(fd, messages, 1 + attributes.n_fds) || !send_bytes(fd, m.p, m.n))
+    if (!send_all(fd, messages, 1 + attributes.n_fds, flags) || !send_bytes(fd, m.p, m.n, flags))
         return REQUEST_BROKEN;
     free(m.p);
     return REQUEST_SENT;
+}
+
+enum request_outcome
+request_send(int fd, const struct greeting *g, const struct invocation *inv, char **environ_)
+{
+    return send_request(fd, g, inv, environ_, SIZE_MAX, MSG_NOSIGNAL);
+}
+
+enum request_outcome
+request_send_ahead(int fd, const struct invocation *inv, char **environ_)
+{
+    static const struct greeting all = {true, true, true};
+
+    return send_request(fd, &all, inv, environ_, AHEAD_MOST, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+bool
+request_is_ahead(const struct rundir *dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_ISVTX) != 0;
 }
 
 int

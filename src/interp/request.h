@@ -24,6 +24,7 @@ enum request_outcome {
     REQUEST_BROKEN,      /* after the greeting: must not be tried again */
     REQUEST_UNAVAILABLE, /* connect failed otherwise: errno */
     REQUEST_TOO_SLOW,    /* no greeting in time */
+    REQUEST_NOT_AHEAD,   /* it has to wait for the greeting */
 };
 
 /*
@@ -48,6 +49,21 @@ enum request_outcome request_greeting(int fd, int wait_ms, struct greeting *ret,
  */
 enum request_outcome request_send(int fd, const struct greeting *g, const struct invocation *inv,
                                   char **environ_);
+
+/*
+ * request_is_ahead - may the request to this socket be sent before the greeting?
+ *
+ * The sticky bit of a socket says so: its server speaks brood1 with all its features.
+ */
+bool request_is_ahead(const struct rundir *dir, const char *name);
+
+/*
+ * request_send_ahead - the same, before the greeting, and without waiting for anything.
+ *
+ * REQUEST_SENT; REQUEST_NOT_AHEAD: too long, nothing was sent; REQUEST_BROKEN: give the connection
+ * up and try again, for nothing runs before a greeting.
+ */
+enum request_outcome request_send_ahead(int fd, const struct invocation *inv, char **environ_);
 
 /* Give 0, 1, 2 that are closed a descriptor which fails as a closed one would. */
 int request_fill_stdio(void);

@@ -66,15 +66,15 @@ end(uint32_t status, bool exact, const char *what)
 
 /* Connected and greeted: be the caller. */
 static int
-call(struct run *r, int fd, const struct greeting *g)
+call(struct run *r, int fd, const struct greeting *g, bool sent)
 {
     uint32_t status;
 
     if (r->inv.mode == INVOKE_WARM)
         return 0;
-    if (request_send(fd, g, &r->inv, r->environ_) != REQUEST_SENT)
+    if (!sent && request_send(fd, g, &r->inv, r->environ_) != REQUEST_SENT)
         return complain("the monitor process quit before it had the request");
-    debug_step("request sent%s", g->extended ? "" : ", plain");
+    debug_step("request%s sent%s", sent ? " was" : "", g->extended ? "" : ", plain");
     if (relay_wait(fd, g, &status) != RELAY_ENDED)
         return complain("monitor process quit unexpectedly");
     debug_step("status 0x%x", status);
@@ -113,12 +113,13 @@ enum outcome { OUTCOME_DONE, OUTCOME_NO_SERVER, OUTCOME_FAILED };
  * The running server's turn.
  *
  *   connected   already, or -1
+ *   sent        the request as well
  *   lock        held meanwhile, let go once it has greeted; may be NULL
  *
  * *ret_code: the exit code when done; when failed, r->err says why, and nothing was run.
  */
 static enum outcome
-use_running(struct run *r, int connected, int *lock, int *ret_code)
+use_running(struct run *r, int connected, bool sent, int *lock, int *ret_code)
 {
     br_cleanup(fd_closep) int fd = connected;
     enum request_outcome why;
@@ -135,7 +136,7 @@ use_running(struct run *r, int connected, int *lock, int *ret_code)
         return OUTCOME_FAILED;
     }
     debug_step("connected to %s/%s", r->dir.path, r->names.socket);
-    switch (patience_greeting(fd, &r->dir, &r->names, r->inv.wait_s, &g, magic)) {
+    switch (patience_greeting(fd, &r->dir, &r->names, lock != NULL, r->inv.wait_s, &g, magic)) {
     case REQUEST_SENT:
         break;
     case REQUEST_BAD_MAGIC:
@@ -150,13 +151,15 @@ use_running(struct run *r, int connected, int *lock, int *ret_code)
         debug_step("no greeting: it went");
         return OUTCOME_NO_SERVER;
     }
+    if (sent && !g.extended)
+        return OUTCOME_NO_SERVER; /* another one than the mark spoke of: it cannot read that */
     if (lacks_directory(r, &g)) {
         r->inv.any_directory = false;
-        return set_names(r) ? use_running(r, -1, NULL, ret_code) : OUTCOME_FAILED;
+        return set_names(r) ? use_running(r, -1, false, NULL, ret_code) : OUTCOME_FAILED;
     }
     if (lock != NULL)
         fd_close(lock);
-    *ret_code = call(r, fd, &g);
+    *ret_code = call(r, fd, &g, sent);
     return OUTCOME_DONE;
 }
 
@@ -184,11 +187,11 @@ first_call(struct run *r, const struct start *s, int *lock)
         return complain("setup failed: initial monitor process quit (maybe script didn't call "
                         "prefork_initialisation_complete?)");
     debug_step("server started, greeted%s", g.extended ? " with " WIRE_MARK : "");
-    return call(r, fd, &g);
+    return call(r, fd, &g, false);
 }
 
 static int
-run_script(struct run *r, int connected)
+run_script(struct run *r, int connected, bool sent)
 {
     char server_path[HELPER_PATH_MAX];
     br_cleanup(fd_closep) int lock = -1;
@@ -196,7 +199,7 @@ run_script(struct run *r, int connected)
     int code;
 
     if (r->inv.mode == INVOKE_RUN || r->inv.mode == INVOKE_WARM) {
-        switch (use_running(r, connected, NULL, &code)) {
+        switch (use_running(r, connected, sent, NULL, &code)) {
         case OUTCOME_DONE:
             return code;
         case OUTCOME_FAILED:
@@ -211,7 +214,7 @@ run_script(struct run *r, int connected)
         return fall_back(r);
     debug_step("have the lock");
     if (r->inv.mode != INVOKE_FRESH) {
-        switch (use_running(r, -1, &lock, &code)) {
+        switch (use_running(r, -1, false, &lock, &code)) {
         case OUTCOME_DONE:
             return code;
         case OUTCOME_FAILED:
@@ -228,7 +231,7 @@ run_script(struct run *r, int connected)
 }
 
 static int
-run(struct run *r, int connected)
+run(struct run *r, int connected, bool sent)
 {
     if (r->inv.mode == INVOKE_HELP || r->inv.mode == INVOKE_VERSION)
         return report_self(r->inv.mode);
@@ -258,11 +261,11 @@ run(struct run *r, int connected)
     case INVOKE_VERSION:
         break;
     }
-    return run_script(r, connected);
+    return run_script(r, connected, sent);
 }
 
 int
-interp_run(int argc, char **argv, char **environ_, int connected)
+interp_run(int argc, char **argv, char **environ_, int connected, bool sent)
 {
     static struct run r; /* the directory's path is long */
     int code;
@@ -273,7 +276,7 @@ interp_run(int argc, char **argv, char **environ_, int connected)
     if (invocation_read(&r.inv, argc, argv) != INVOCATION_GOOD)
         code = complain_invocation(&r.inv);
     else
-        code = run(&r, connected);
+        code = run(&r, connected, sent);
     rundir_close(&r.dir);
     invocation_done(&r.inv);
     return code;

@@ -10,7 +10,8 @@
  * interp_run - main() of prefork-interp; the exit code.
  *
  *   connected   a connection whose greeting is awaited, or -1
+ *   sent        the request has gone down it already
  */
-int interp_run(int argc, char **argv, char **environ_, int connected);
+int interp_run(int argc, char **argv, char **environ_, int connected, bool sent);
 
 #endif

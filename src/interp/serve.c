@@ -103,6 +103,9 @@ order_spares(struct server *s)
         server_leave(s);
         return;
     }
+    /* Callers may have gone for whom others were ordered. */
+    while (s->n_spare > s->n_waiting + s->hello.spare && executor_dismiss_one(s))
+        ;
     wanted = br_min(wanted, free_places + s->hello.spare);
     while (s->n_spare < wanted && executor_order(s) == 0)
         ;
@@ -121,7 +124,7 @@ server_balance(struct server *s)
         journal(JOURNAL_INFO, "%llu calls served: making way", (unsigned long long)s->served);
         server_leave(s);
     }
-    if (s->leaving && s->n_busy == 0 && !loop_stopped(s->loop))
+    if (s->leaving && s->n_busy == 0 && s->n_leaving == 0 && !loop_stopped(s->loop))
         loop_stop(s->loop);
     s->balancing = false;
 }
@@ -270,6 +273,25 @@ find_socket(struct server *s)
     return true;
 }
 
+/*
+ * Tell wrappers that they may send their requests at once, by a bit of the socket's mode that means
+ * nothing else (request.h).  Through a descriptor: the name may be another server's by now.
+ */
+static void
+invite(struct server *s)
+{
+    br_cleanup(fd_closep) int fd = open(s->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char path[32];
+    struct stat st;
+
+    if (!s->hello.mark || !hello_can(&s->hello, "cwd") || fd < 0 || fstat(fd, &st) < 0 ||
+        st.st_dev != s->dev || st.st_ino != s->ino)
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (chmod(path, 0600 | S_ISVTX) < 0)
+        journal(JOURNAL_INFO, "callers wait for their greeting: %s", strerror(errno));
+}
+
 /* Look ourselves, and let the watcher go; or listen to it. */
 static int
 watch_socket(struct server *s)
@@ -290,6 +312,8 @@ watch_socket(struct server *s)
     fd_close(&s->hello.watchi);
     fd_close(&s->hello.watche);
     look_at_socket(s);
+    if (!s->leaving)
+        invite(s);
     return 0;
 }
 
@@ -355,6 +379,7 @@ prepare(struct server *s, struct br_err *err)
     if (!journal_open(s->hello.script, s->hello.log_facility))
         journal(JOURNAL_WARNING, "unknown log facility \"%s\"", s->hello.log_facility);
     s->interpreter = (pid_t)s->hello.pid;
+    s->tells = hello_can(&s->hello, "end");
     stale_record(&s->stale, &s->arena, s->hello.files, s->hello.n_files, &s->hello.start);
     s->listener = s->hello.listen;
     fd_set_cloexec(s->listener, true);

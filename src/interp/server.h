@@ -24,6 +24,7 @@ enum executor_state {
     EXECUTOR_SPARE,   /* waits on its socket */
     EXECUTOR_MATCHED, /* its caller has been greeted */
     EXECUTOR_BUSY,    /* its call has been sent to it */
+    EXECUTOR_LEAVING, /* it has told its status, and is about to end */
     EXECUTOR_ENDED,   /* its process has, R is on its way */
 };
 
@@ -39,7 +40,10 @@ struct executor {
     struct watch talk;
     struct buf request; /* what of it has not gone down yet */
     bool taken;         /* it has read all of its request: the script goes on */
-    struct call *call;  /* NULL: none, or it has gone */
+    bool told;          /* its status, before its end */
+    uint8_t said[8];    /* part of that */
+    size_t n_said;
+    struct call *call; /* NULL: none, or it has gone */
     struct timer grace;
     int grace_step;
 };
@@ -69,9 +73,11 @@ struct server {
     bool orphaned; /* the interpreter is gone */
     uint32_t last_id;
     struct list executors;
-    unsigned n_spare; /* ordered or ready */
-    unsigned n_busy;  /* matched, busy, or ending */
-    bool holding;     /* a call has just begun: it shall not share the processor with a fork */
+    unsigned n_spare;   /* ordered or ready */
+    unsigned n_busy;    /* matched, busy, or ending */
+    unsigned n_leaving; /* their callers have their statuses, the kernel is still at their memory */
+    bool tells;   /* the library's executors say that they have taken a call, and their statuses */
+    bool holding; /* a call has just begun: it shall not share the processor with a fork */
     struct timer refill;
     int64_t spare_deaths; /* in a row */
 
@@ -119,6 +125,8 @@ void executor_abandon(struct executor *e);
 /* It was matched, and must not be used. */
 void executor_discard(struct executor *e);
 void executor_signal(struct executor *e, int signal);
+/* The oldest spare goes; false: there is none. */
+bool executor_dismiss_one(struct server *s);
 /* Spares are told to go; busy ones are not. */
 void executor_dismiss_spares(struct server *s);
 /* Children that are nobody's any more. */

@@ -32,6 +32,7 @@ struct call {
     struct invocation inv;
     struct greeting greeting;
     int fd;
+    bool ahead; /* the request may be sent before the greeting */
 };
 
 static int
@@ -81,6 +82,7 @@ connect_running(struct call *c)
     if (identity_name(&c->inv, c->environ_, rundir_room(&dir), known ? ordinary : NULL, name + 1,
                       sizeof(name) - 1) < 0)
         return -1;
+    c->ahead = request_is_ahead(&dir, name);
     return request_connect(&dir, name, false, &why);
 }
 
@@ -89,7 +91,7 @@ static int
 wait_elsewhere(struct call *c)
 {
     char number[12];
-    const char *const words[] = {"wait", number, NULL};
+    const char *const words[] = {c->ahead ? "sent" : "wait", number, NULL};
 
     fd_set_cloexec(c->fd, false);
     put_number(number, (uint32_t)c->fd);
@@ -110,6 +112,21 @@ end(struct call *c, uint32_t status)
     return become(c, words);
 }
 
+/* false: the connection is lost, and nothing was run. */
+static bool
+send_ahead(struct call *c)
+{
+    switch (request_send_ahead(c->fd, &c->inv, c->environ_)) {
+    case REQUEST_SENT:
+        return true;
+    case REQUEST_NOT_AHEAD:
+        c->ahead = false;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int
 call(struct call *c)
 {
@@ -122,7 +139,7 @@ call(struct call *c)
         request_fill_stdio() < 0)
         return become(c, run);
     c->fd = connect_running(c);
-    if (c->fd < 0)
+    if (c->fd < 0 || (c->ahead && !send_ahead(c)))
         return become(c, run);
     switch (request_greeting(c->fd, PATIENCE_MS, &c->greeting, magic)) {
     case REQUEST_SENT:
@@ -132,9 +149,9 @@ call(struct call *c)
     default:
         return become(c, run);
     }
-    if (c->inv.any_directory && !c->greeting.cwd)
+    if ((c->inv.any_directory && !c->greeting.cwd) || (c->ahead && !c->greeting.extended))
         return become(c, run);
-    if (request_send(c->fd, &c->greeting, &c->inv, c->environ_) != REQUEST_SENT)
+    if (!c->ahead && request_send(c->fd, &c->greeting, &c->inv, c->environ_) != REQUEST_SENT)
         return say("prefork-interp: the monitor process quit before it had the request\n");
     if (relay_wait(c->fd, &c->greeting, &status) != RELAY_ENDED)
         return say("prefork-interp: monitor process quit unexpectedly\n");

@@ -364,6 +364,12 @@ lstat(const char *restrict path, struct stat *restrict ret)
 }
 
 int
+fstatat(int dir, const char *restrict path, struct stat *restrict ret, int flags)
+{
+    return (int)call(SYS_newfstatat, dir, P(path), P(ret), flags, 0);
+}
+
+int
 access(const char *path, int mode)
 {
     return (int)call(SYS_faccessat, AT_FDCWD, P(path), mode, 0, 0);

@@ -21,7 +21,7 @@ __all__ = ["initialisation_complete", "autoreload_also_check",
 
 DEFAULTS = dict(
     max_servers=4, idle_timeout=1000000, autoreload_inc=True, autoreload_extra=(), max_errors=100,
-    log_facility="LOG_USER", spare=1, quick_exit=False, warmup=None, max_calls=0, int_grace=5, term_grace=5,
+    log_facility="LOG_USER", spare=1, quick_exit=None, warmup=None, max_calls=0, int_grace=5, term_grace=5,
     sigint="default", sigpipe="default", freeze=True,
 )
 PLAIN_NUMBERS = ("max_servers", "idle_timeout", "max_errors", "spare", "max_calls", "int_grace", "term_grace")
@@ -182,7 +182,7 @@ def _say_hello(line, given, options):
     if options["autoreload_inc"]:
         files += _module_files()
     said = [(b"listen", given.listen), (b"call", given.call), (b"watchi", given.watchi), (b"watche", given.watche),
-            (b"start", given.start), (b"pid", os.getpid()), (b"script", _script), (b"feat", "cwd")]
+            (b"start", given.start), (b"pid", os.getpid()), (b"script", _script), (b"feat", "cwd,end")]
     if given.mark:
         said.append((b"mark", "brood1"))
     said += [(b"word", word) for word in _words]
@@ -224,7 +224,6 @@ def _serve(line, options):
     import gc
     import signal
     import socket
-    unsaved = _open_files() if options["quick_exit"] else []
     title = _Title()
     null = os.open("/dev/null", os.O_RDWR)
     for fd in range(3):
@@ -233,6 +232,8 @@ def _serve(line, options):
     title.show(os.fsencode(_script) + b" [server]")
     if options["freeze"]:
         gc.collect()
+    end = _End(options)
+    if options["freeze"]:
         gc.freeze()
     children = set()
     while True:
@@ -249,7 +250,8 @@ def _serve(line, options):
                 else:
                     if pid == 0:
                         line.close()
-                        _execute(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fds[0]), options, title, unsaved)
+                        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fds[0])
+                        _execute(connection, options, title, end)
                         return
                 os.close(fds[0])
                 if pid:
@@ -293,8 +295,9 @@ def _receive(socket, array, connection, most):
 
 # ---- an executor
 
-def _execute(connection, options, title, unsaved):
+def _execute(connection, options, title, end):
     import array
+    import fcntl
     import signal
     import socket
     _group(0, 0)
@@ -302,6 +305,7 @@ def _execute(connection, options, title, unsaved):
                                    (signal.SIGPIPE, options["sigpipe"], signal.SIG_IGN)):
         signal.signal(number, python if choice == "python" else signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _rehearse(title, end)
     head, fds = _receive(socket, array, connection, 4)
     if len(head) != 4 or len(fds) < 3:
         os._exit(0)
@@ -312,8 +316,21 @@ def _execute(connection, options, title, unsaved):
         if not piece:
             os._exit(0)
         text += piece
-    connection.close()
     attributes, environment, arguments = _cut(text)
+    connection.send(b"T", socket.MSG_NOSIGNAL)
+    above = max([63] + [place for _, place in _places(attributes)]) + 1  # out of the way; 64 fit into a small table
+    try:
+        end.keep(fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, above))
+    except OSError:
+        pass  # a limit of the caller's: the server waits for our end
+    connection.close()
+    _begin(title, fds, attributes, environment, arguments)
+    global _end
+    _end = end
+    end.begin()
+
+
+def _begin(title, fds, attributes, environment, arguments):
     title.show(b"\0".join(_words + arguments))
     _take_descriptors(fds, attributes)
     _take_environment(environment)
@@ -322,10 +339,14 @@ def _execute(connection, options, title, unsaved):
     sys.argv[1:] = [os.fsdecode(argument) for argument in arguments]
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = [os.fsdecode(word) for word in _words + arguments]
-    global _frozen, _quick
-    _frozen = options["freeze"]
-    if options["quick_exit"]:
-        _quick = unsaved
+
+
+def _rehearse(title, end):
+    """A page that was the interpreter's costs a fault when it is first written, and these faults are most of a short call.
+    So a spare plays a call to itself while it waits: what begins one, and what ends one as far as it can be called back."""
+    text = b"\0" + b"".join(b"%b=%b\0" % entry for entry in os.environb.items()) + b"\0"
+    _begin(title, [os.dup(0) for _ in range(3)], *_cut(text))
+    end.unfinished()
 
 
 def _cut(text):
@@ -337,11 +358,14 @@ def _cut(text):
     return attributes, strings[first + 1:second], strings[second + 1:]
 
 
+def _places(attributes):
+    return [tuple(map(int, value.split(b":"))) for name, value in attributes if name == b"fd"]
+
+
 def _take_descriptors(fds, attributes):
     """Into place: first all above every place, or one would be overwritten by another's coming."""
     import fcntl
-    places = [(i, i) for i in range(3)]
-    places += [tuple(map(int, value.split(b":"))) for name, value in attributes if name == b"fd"]
+    places = [(i, i) for i in range(3)] + _places(attributes)
     above = max(target for _, target in places) + 1
     if min(fds) < above:
         for i, fd in enumerate(fds):
@@ -444,34 +468,249 @@ def _renew(stream, fd, name):
     raw = getattr(buffer, "raw", buffer)
     if type(raw) is not io.FileIO or raw.closed or raw.fileno() != fd:
         return
-    raw.__init__(fd, "rb" if fd == 0 else "wb", closefd=False)
+    plain = buffer is raw
+    raw = io.FileIO(fd, "rb" if fd == 0 else "wb", closefd=False)  # an old one would remember whether it could seek
     raw.name = f"<{name}>"
-    if buffer is not raw:
+    if plain:
+        buffer = raw
+    else:
         block = os.fstat(fd).st_blksize
         buffer.__init__(raw, block if block > 1 else io.DEFAULT_BUFFER_SIZE)
-    by_line = buffer is not raw and (raw.isatty() or (fd == 2 and sys.version_info >= (3, 9)))
-    stream.__init__(buffer, stream.encoding, stream.errors, "\n", by_line, buffer is raw)
+    by_line = not plain and (raw.isatty() or (fd == 2 and sys.version_info >= (3, 9)))
+    stream.__init__(buffer, stream.encoding, stream.errors, "\n", by_line, plain)
 
 
 # ---- the end of an executor
 
-_frozen = False
-_quick = None  # with quick_exit: files of the initialisation that may hold output
+class _Exit(SystemExit):
+    """What sys.exit raises in an executor.  The interpreter asks for the code when the exception has reached the top, and
+    then nobody else is on the stack: so it is known what the process will end with."""
+
+    @property
+    def code(self):
+        value = SystemExit.code.__get__(self)
+        try:
+            sys._getframe(1)
+        except ValueError:
+            if not isinstance(value, int):
+                _end.status = 0 if value is None else 1
+            elif -1 << 31 <= value < 1 << 31:
+                _end.status = value & 255
+        return value
+
+    @code.setter
+    def code(self, value):
+        SystemExit.code.__set__(self, value)
+
+    def __reduce__(self):
+        return SystemExit, self.args
+
+
+_Exit.__name__ = _Exit.__qualname__ = "SystemExit"
+_Exit.__module__ = "builtins"
+
+
+def _exit(status=None, /):
+    """Exit the interpreter by raising SystemExit(status)."""
+    raise _Exit(status)
+
+
+_exit.__name__ = _exit.__qualname__ = "exit"
+_exit.__module__ = "sys"
+
+
+class _End:
+    """How an executor ends.  What the interpreter does at its end is to take every object apart, though the process's end
+    does that for nothing; whoever has no object that wants to be finished leaves after the exit handlers.  Whether there is
+    one among those of the initialisation is seen before the first fork."""
+
+    def __init__(self, options):
+        import gc
+        self.gc, self.frozen = gc, options["freeze"]
+        self.quick = options["quick_exit"]
+        self.status = self.teller = self.frame = None
+        self.memo, self.unsaved = {}, []
+        if sys.warnoptions or sys.flags.dev_mode or sys.flags.inspect:
+            self.quick = self.quick or False  # a developer wants to see everything finished
+        if not _is_last:
+            self.quick = False
+        self.modules = len(sys.modules)
+        self.clean = self.quick or self.quick is None and not (self.unfinished() or self.foreign())
+        self.unsaved = _open_files()
+
+    def keep(self, fd):
+        self.teller = fd
+        at = os.fstat(fd)
+        self.teller_is = at.st_dev, at.st_ino
+
+    def begin(self):
+        self.pid = os.getpid()
+        self.frame = sys._getframe()
+        while self.frame.f_back is not None:
+            self.frame = self.frame.f_back
+        if self.clean and sys.exit is _sys_exit:
+            sys.exit = _exit
+        if _TAKES_OVER:
+            import atexit
+            atexit.unregister(_leave)
+            atexit.register(_leave)
+
+    def foreign(self):
+        """Extension modules that are not Python's own may count on the C library's exit handlers."""
+        import _socket
+        own = os.path.dirname(getattr(_socket, "__file__", None) or os.__file__) + os.sep
+        files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        return any(isinstance(file, str) and file.endswith(".so") and not file.startswith(own) for file in files)
+
+    def unfinished(self):
+        """Is there an object whose end would be seen outside, besides files, which are written out?"""
+        memo = self.memo
+        for o in self.gc.get_objects():
+            kind = type(o)
+            if kind not in memo:
+                memo[kind] = _finishing(kind)
+            if memo[kind] and memo[kind](o):
+                return True
+        return False
+
+    def ended_by(self):
+        """The exit status, where it is certain."""
+        if self.status is None and _fell_off(self.frame):
+            return 0
+        return self.status
+
+    def leave(self):
+        """The last exit handler."""
+        status = self.ended_by()
+        self.frame = None
+        if self.clean and status is not None and self.pid == os.getpid():
+            known = len(sys.modules) == self.modules or not self.foreign()
+            if self.quick or known and not self.unfinished():
+                self.hurry(status)
+        self.memo.clear()  # the script's classes, and through them all that is the script's
+        if self.frozen:
+            # The collector must see again what was frozen, or files and objects in cycles would not be finished.
+            self.gc.unfreeze()
+
+    def hurry(self, status):
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                if stream is not None and not stream.closed:
+                    stream.flush()
+            except (OSError, ValueError, AttributeError):
+                return  # the interpreter has words and a status for that
+        _flush(self.unsaved + _open_files())
+        self.tell(status)
+        os._exit(status)
+
+    def tell(self, status):
+        """The server, before the kernel takes our memory apart; after all descriptors, or who waits for them could see us
+        gone before they are."""
+        fd = self.teller
+        try:
+            at = os.fstat(fd)
+            if (at.st_dev, at.st_ino) != self.teller_is:
+                return  # the script has put something else there
+            if sys.version_info >= (3, 10):
+                os.closerange(0, fd)  # close_range(2)
+                os.closerange(fd + 1, 0x7fffffff)
+            else:
+                for other in map(int, os.listdir("/proc/self/fd")):
+                    if other != fd:
+                        try:
+                            os.close(other)
+                        except OSError:
+                            pass  # the listing's own
+            os.write(fd, b"W" + (status << 8).to_bytes(4, "big"))
+        except (OSError, TypeError):
+            pass  # it will see our end
+
+
+def _fell_off(frame):
+    """Did the script's outermost frame end by returning?"""
+    import opcode
+    at, code = frame.f_lasti, frame.f_code.co_code
+    return 0 <= at < len(code) and opcode.opname[code[at]].startswith("RETURN_")
+
+
+def _finishing(kind):
+    """For a type: None, or a function that says whether one of its objects must be finished."""
+    import types
+    import weakref
+    if issubclass(kind, weakref.ref):
+        return _calls_back
+    if kind is types.GeneratorType:
+        return _is_suspended
+    if kind in (types.CoroutineType, types.AsyncGeneratorType) or (kind.__module__, kind.__name__) in _FINISHING:
+        return _always
+    if not hasattr(kind, "__del__"):
+        return None
+    # Of these the finisher closes, which the end of the process does as well; if it is theirs.
+    owners = {getattr(_owner(kind, name), "__module__", None) for name in ("__del__", "close")}
+    return None if owners <= {"_io", "_socket", "socket", "ssl"} or kind.__module__ == "subprocess" else _always
+
+
+def _owner(kind, name):
+    return next((base for base in kind.__mro__ if name in base.__dict__), None)
+
+
+# What they do is done by their memory's release, which is not to be seen from here.
+_FINISHING = {("sqlite3", "Connection"), ("_gdbm", "gdbm"), ("_dbm", "dbm")}
+
+
+def _always(_):
+    return True
+
+
+def _calls_back(reference):
+    called = reference.__callback__
+    if called is None or reference() is None:
+        return False
+    import types
+    module = getattr(called, "__module__", None)
+    return not isinstance(called, types.BuiltinFunctionType) and module not in _PLAIN_CALLBACKS
+
+
+def _is_suspended(generator):
+    frame = generator.gi_frame
+    return frame is not None and getattr(generator, "gi_suspended", frame.f_lasti >= 0)
+
+
+_PLAIN_CALLBACKS = {"weakref", "_weakrefset", "logging", "functools", "copy", "typing", "asyncio.events"}  # they forget an entry
+
+_end = None
+_sys_exit = sys.exit
+
+
+class _Done:
+    """Equal to our exit handler and to those behind it, which have run: unregister asks in the order of registration."""
+    seen = False
+
+    def __eq__(self, other):
+        self.seen = self.seen or other is _leave
+        return self.seen
+
+    __hash__ = None
 
 
 def _leave():
-    """The last exit handler.  quick_exit: write what is unwritten, and keep all modules but the script from being taken
-    apart.  Otherwise the collector must see again what was frozen, or files and objects in cycles would not be finished."""
-    import gc
-    if _quick is not None:
-        _flush(_quick + _open_files())
-        kept = [module for name, module in sys.modules.items() if name != "__main__"]
-        kept.append(kept)
-        gc.freeze()  # a cycle that nobody will ever collect
-    elif _frozen:
-        gc.unfreeze()
+    """The last exit handler, whatever was registered before this module was loaded: it calls the others itself."""
+    import atexit
+    if _TAKES_OVER and _end is not None:
+        atexit.unregister(_Done())
+        try:
+            atexit._run_exitfuncs()
+        except BaseException:
+            pass  # 3.8 and 3.9 have printed it, and raise it again
+    if _end is not None:
+        _end.leave()
 
+
+# From 3.14 on the handlers that are about to run cannot be taken over.
+_TAKES_OVER = sys.version_info < (3, 14)
+_is_last = True
 
 if _variable is not None:
     import atexit
-    atexit.register(_leave)  # registered first, so called last
+    _is_last = _TAKES_OVER or atexit._ncallbacks() == 0
+    atexit.register(_leave)

@@ -19,8 +19,11 @@ our @EXPORT = qw(prefork_initialisation_complete prefork_autoreload_also_check);
 my $variable = delete $ENV{PREFORK_INTERP};
 my $script = $0;
 my @also_check;
+my $marked;        # the wrapper is ours
+my ($executor, $teller, @teller_is) = (0);    # an executor's pid; its socket, and that socket's device and inode
+my $leaves_quickly = 0;
+my @text;    # mappings of program text
 my @ignored_at_start = defined $variable ? grep { ($SIG{$_} // '') eq 'IGNORE' } keys %SIG : ();
-my $quick;
 
 sub import {
     my $to = caller;
@@ -33,7 +36,7 @@ sub prefork_autoreload_also_check { push @also_check, @_; return }
 my %defaults = (
     max_servers => 4, idle_timeout => 1_000_000, autoreload_inc => 1, autoreload_extra => [], max_errors => 100,
     log_facility => 'LOG_USER',
-    spare => 1, prefault => 64, quick_exit => 0, warmup => undef, max_calls => 0, int_grace => 5, term_grace => 5,
+    spare => 1, prefault => 0, quick_exit => undef, warmup => undef, max_calls => 0, int_grace => 5, term_grace => 5,
 );
 
 sub prefork_initialisation_complete {
@@ -42,6 +45,7 @@ sub prefork_initialisation_complete {
     return unless defined $variable;
     my $given = parse_variable();
     my $server = server_program($given);
+    $marked = $given->{mark};
     require POSIX;
     require Socket;
     learn_machine();
@@ -51,8 +55,7 @@ sub prefork_initialisation_complete {
     detach($given, $server, $mine, $theirs);
     say_hello($mine, $given, \%o);
     $o{warmup}->() if $o{warmup};
-    serve(fileno $mine, \%o);    # returns in executors only
-    close $mine;
+    serve($mine, \%o);    # returns in executors only
     return;
 }
 
@@ -163,7 +166,7 @@ sub say_hello {
     push @files, grep { defined && !ref } values %INC if $o->{autoreload_inc};
     my $text = join '', map {"$_\0"} (
         "listen=$listen", "call=$call", "watchi=$watchi", "watche=$watche", "start=$given->{start}", "pid=$$",
-        "script=$script", 'feat=cwd', ($given->{mark} ? 'mark=brood1' : ()),
+        "script=$script", 'feat=cwd,end', ($given->{mark} ? 'mark=brood1' : ()),
         (map {"word=$_"} words_before_arguments()), (map {"file=$_"} @files),
         (map {"$_=$o->{$_}"}
             qw(max_servers idle_timeout max_errors log_facility spare max_calls int_grace term_grace)),
@@ -185,18 +188,21 @@ sub words_before_arguments {
 
 # The interpreter's whole life: fork, or reap.  Touches little, since each page touched is copied.
 sub serve {
-    my ($line, $o) = @_;
+    my ($handle, $o) = @_;
+    my $line = fileno $handle;
     my %child;
     open STDIN, '<', '/dev/null';
     open STDOUT, '>', '/dev/null';
     open STDERR, '>', '/dev/null';
     $0 = "$script [server]";
+    my $served = 0;
+    @text = mapped(qr{r-[x-]p .*(?:\.so|/bin/)});
     while (my ($text, $fd) = receive($line, 5)) {
         my ($what, $value) = unpack 'aN', $text;
         if ($what eq 'F') {
             my $pid = fork;
             if (defined $pid && $pid == 0) {
-                POSIX::close($line);
+                close $handle;
                 return execute($fd, $o);
             }
             POSIX::close($fd);
@@ -205,6 +211,7 @@ sub serve {
                 $child{$pid} = 1;
             }
             POSIX::write($line, pack('aNN', 'F', $value, $pid // 0), 9);
+            prepare_end($handle, $o) unless $served++;    # the first call does not wait for this
         } elsif ($what eq 'R') {
             waitpid $value, 0;
             delete $child{$value};
@@ -216,27 +223,171 @@ sub serve {
     POSIX::_exit(0);
 }
 
+# ---- the end of an executor
+
+# What an ordinary end costs is a look at every variable there is, for objects that want to be destroyed, and a write to
+# most of them, each of which copies a page. So who has nothing to destroy leaves after its END blocks. Whether that is so:
+# of classes with a destructor the number of references to their name tables is kept, which each object adds to; and
+# which of them have objects at the end of initialisation is tried out, in a child whose destructors only say so.
+
+my (@stashes, @keys, %known, %destructible, $modules);
+
+sub prepare_end {
+    my ($line, $o) = @_;
+    return unless eval { require B; require IO::Handle; require Config; 1 };
+    return if defined $o->{quick_exit} && !$o->{quick_exit};
+    return if !$o->{quick_exit} && foreign_code();
+    my $ends = B::end_av();
+    if (ref $ends eq 'B::AV') { $ends = $ends->object_2svref }
+    else { eval 'END { }'; $ends = B::end_av()->object_2svref; shift @$ends }
+    look_around('main::', \%main::);
+    return if !$o->{quick_exit} && something_lives($line, $ends);
+    push @$ends, \&leave;
+    $leaves_quickly = $o->{quick_exit} ? 2 : 1;
+    for (values %destructible) { $_->[1] = Internals::SvREFCNT(%{$_->[0]}) }
+    @keys = map { scalar %$_ } @stashes;
+    $modules = scalar %INC;
+    return;
+}
+
+# Compiled modules that are not Perl's own may count on the C library's exit handlers, and layers of files on their closing.
+sub foreign_code {
+    my $own = $Config::Config{archlibexp};
+    no warnings 'once';
+    return grep({ !m{^(?:\Q$own\E|/usr/lib/[^/]+/perl-base)/} } @DynaLoader::dl_shared_objects)
+        || grep { m{^PerlIO/} && $_ ne 'PerlIO/scalar.pm' && $_ ne 'PerlIO/encoding.pm' } keys %INC;
+}
+
+# Every package, and those whose objects have a destructor that does something.
+sub look_around {
+    my ($name, $stash) = @_;
+    push @stashes, $stash;
+    $known{$name} = 1;
+    note_class($name, $stash);
+    for (grep { /::\z/ && $_ ne 'main::' } keys %$stash) {
+        my $glob = \$stash->{$_};
+        look_around(($name eq 'main::' ? '' : $name) . $_, *$glob{HASH}) if ref $glob eq 'GLOB' && *$glob{HASH};
+    }
+    return;
+}
+
+sub note_class {
+    my ($name, $stash) = @_;
+    my $class = substr $name, 0, -2;
+    my $code = UNIVERSAL::can($class, 'DESTROY') || UNIVERSAL::can($class, 'AUTOLOAD') or return;
+    $destructible{$class} = [$stash] unless does_nothing($code);
+    return;
+}
+
+sub does_nothing {
+    my ($code) = @_;
+    my $cv = B::svref_2object($code);
+    return $cv->GV->STASH->NAME =~ /^(?:Regexp|Digest::(?:MD5|SHA))\z/ if $cv->XSUB;    # free memory, no more
+    return 0 if !$cv->START->isa('B::OP');
+    for (my $op = $cv->START; $$op; $op = $op->next) {
+        return 0 unless $op->name =~ /^(?:nextstate|dbstate|stub|leavesub|pushmark|lineseq)\z/;
+    }
+    return 1;
+}
+
+sub something_lives {
+    my ($line, $ends) = @_;
+    pipe my $from, my $to or return 1;
+    my $pid = fork // return 1;
+    if ($pid == 0) {
+        close $line;
+        @$ends = ();
+        alarm 10;
+        my $fd = POSIX::dup(fileno $to);
+        no strict 'refs';
+        no warnings;
+        for (keys %destructible) { *{"${_}::DESTROY"} = sub { POSIX::write($fd, '!', 1) } }
+        exit 0;
+    }
+    close $to;
+    my $found = sysread $from, my $text, 1;
+    waitpid $pid, 0;
+    return $found || $?;
+}
+
+# false: perhaps there is something.
+sub nothing_to_destroy {
+    return 0 if !$leaves_quickly || (scalar(%INC) ne $modules && foreign_code());
+    for my $i (0 .. $#stashes) {
+        return 0 if scalar(%{$stashes[$i]}) ne $keys[$i] && !still_harmless($stashes[$i]);
+    }
+    for (values %destructible) { return 0 if Internals::SvREFCNT(%{$_->[0]}) > $_->[1] }
+    return 1;
+}
+
+# Names were added: cached methods, most often. No package, and no destructor?
+sub still_harmless {
+    my ($stash) = @_;
+    my $class = B::svref_2object($stash)->NAME;
+    my $in = $class eq 'main' ? '' : "$class\::";
+    return 0 if grep { /::\z/ && !$known{$in . $_} } keys %$stash;
+    return exists $destructible{$class} || !(UNIVERSAL::can($class, 'DESTROY') || UNIVERSAL::can($class, 'AUTOLOAD'));
+}
+
+# The last END block. Perl itself waits for programs behind pipes that are still open: so who has children ends ordinarily.
+sub leave {
+    return unless $executor == $$;
+    my $status = $?;
+    my $quickly = $leaves_quickly == 2 || (nothing_to_destroy() && waitpid(-1, 1) == -1);    # WNOHANG
+    finish($status) if $quickly;
+    $? = $status;
+    return;
+}
+
+sub finish {
+    my ($status) = @_;
+    if (defined fileno STDOUT && !IO::Handle::flush(*STDOUT{IO})) {    # as perl_destruct() has it
+        print STDERR "Unable to flush stdout: $!\n";
+        $status ||= 1;
+    }
+    { no warnings 'exec'; exec {''} '' }    # flushes every handle; see perlfunc
+    my $told = pack 'aN', 'W', (($status // 0) & 255) << 8;
+    return unless defined $status;
+    if ($teller && join(' ', @teller_is) eq join(' ', (POSIX::fstat($teller))[0, 1])) {
+        # Who waits for our descriptors, or for us, shall not see one before the other.
+        syscall(436, 0, $teller - 1, 0) == 0 && syscall(436, $teller + 1, 0xffffffff, 0) == 0    # close_range(2)
+            && POSIX::write($teller, $told, 5);
+    }
+    POSIX::_exit($status & 255);
+}
+
 # ---- an executor
 
-# A page that the interpreter shares with its children costs a fault when one of them writes to it, which is most of
-# a short call. So a spare takes these faults while it waits, 1 MiB at a time, until its call has come.
+# Page tables of program text are not copied by fork: so a child would take a fault for each piece of it that it comes to.
+# A few calls map them all. And a spare may take further faults while it waits, those for the pages that it would copy when it
+# writes to them, 1 MiB at a time, until its call has come: option prefault, which only who ends ordinarily gains from.
 # MADV_POPULATE_READ, MADV_POPULATE_WRITE: madvise(2), Linux 5.14; before that nothing happens.
+sub mapped {
+    my ($wanted) = @_;
+    return unless $madvise && open my $maps, '<', '/proc/self/maps';
+    my @ranges = map { /^([0-9a-f]+)-([0-9a-f]+) $wanted/ ? [hex $1, hex($2) - hex $1] : () } <$maps>;
+    close $maps;
+    return @ranges;
+}
+
+sub map_text {
+    for (@text) { syscall $madvise, @$_, 22 }
+    return;
+}
+
 sub prefault {
     my ($socket, $mebibytes) = @_;
+    return unless $mebibytes;
     my $step = 1 << 20;
     my $left = $mebibytes * $step;
-    return unless $left > 0 && $madvise && open my $maps, '<', '/proc/self/maps';
-    my @ranges = map { /^([0-9a-f]+)-([0-9a-f]+) r(\S)\S\S (?:\S+ ){3}\s*(\S*)/
-            && ($3 eq 'w' || $4 =~ m{\.so|/bin/}) ? [hex $1, hex $2, $3 eq 'w' ? 23 : 22] : () } <$maps>;
-    close $maps;
     my $called = '';
     vec($called, $socket, 1) = 1;
-    for my $range (sort { $b->[2] <=> $a->[2] } @ranges) {
-        my ($at, $end, $advice) = @$range;
+    for my $range (mapped(qr/rw/)) {
+        my ($at, $end) = ($range->[0], $range->[0] + $range->[1]);
         for (; $at < $end && $left > 0; $at += $step, $left -= $step) {
             return if select my $now = $called, undef, undef, 0;
             my $n = $end - $at < $step ? $end - $at : $step;
-            return if syscall($madvise, $at, $n, $advice) < 0 && $!{EINVAL};
+            return if syscall($madvise, $at, $n, 23) < 0 && $!{EINVAL};
         }
     }
     return;
@@ -244,8 +395,10 @@ sub prefault {
 
 sub execute {
     my ($socket, $o) = @_;
+    map_text();
     setpgrp 0, 0;
     $0 = $script;
+    rehearse();
     prefault($socket, $o->{prefault});
     my ($head, @fds) = receive($socket, 4);
     POSIX::_exit(0) unless @fds >= 3;
@@ -257,16 +410,54 @@ sub execute {
         $text .= $piece;
         $left -= $n;
     }
-    POSIX::close($socket);
     my ($attributes, $environment, $arguments) = cut($text);
-    take_descriptors(\@fds, $attributes);
-    take_environment($environment);
-    take_attributes(\@fds, $attributes);
-    @ARGV = @$arguments;
-    srand;
-    $quick = bless [], 'Proc::Prefork::Interp::Quick' if $o->{quick_exit};
+    POSIX::write($socket, 'T', 1);
+    keep_teller($socket, $attributes);
+    POSIX::close($socket);
+    begin(\@fds, $attributes, $environment, $arguments);
+    $executor = $$;
+    our $quick = bless [], 'Proc::Prefork::Interp::Quick' if $o->{quick_exit} && !$leaves_quickly;
     $? = 0;
     $! = 0;
+    return;
+}
+
+# A page that was the interpreter's costs a fault when it is first written, and these faults are most of a short call. So a
+# spare plays a call to itself while it waits: what begins one, and what ends one as far as it can be called back.
+sub rehearse {
+    my @fds = map { POSIX::dup(0) } 0 .. 2;
+    receive(-1, 4);
+    my ($attributes, $environment, $arguments) =
+        cut(join '', ($marked ? sprintf("umask=%04o\0", umask) : ()), "\0", (map {"$_=$ENV{$_}\0"} keys %ENV), "\0", "\0");
+    begin(\@fds, $attributes, $environment, $arguments);
+    keep_teller(0, ['fd=0:3']);
+    POSIX::close($teller) if $teller;
+    nothing_to_destroy();
+    finish();
+    return;
+}
+
+sub begin {
+    my ($fds, $attributes, $environment, $arguments) = @_;
+    take_descriptors($fds, $attributes);
+    take_environment($environment);
+    take_attributes($fds, $attributes);
+    @ARGV = @$arguments;
+    srand;
+    return;
+}
+
+# The socket stays, out of the way: on it the server is told the status. Where it cannot be, the server waits for the end.
+sub keep_teller {
+    my ($socket, $attributes) = @_;
+    my $above = 63;    # the last that a small table of descriptors holds
+    for (@$attributes) { $above = $1 + 1 if /^fd=\d+:(\d+)$/ && $1 >= $above }
+    $teller = undef;
+    if (open my $h, '<&', $socket) {
+        $teller = fcntl $h, 1030, $above;    # F_DUPFD_CLOEXEC
+        close $h;
+    }
+    @teller_is = (POSIX::fstat($teller))[0, 1] if $teller;
     return;
 }
 
@@ -357,14 +548,9 @@ sub signals {
     return @names[signal_numbers(@_)];
 }
 
-# quick_exit: after END blocks and flushing, without destroying what the process's end destroys anyway.
+# quick_exit where there is no module B: without destroying what the process's end destroys anyway.
 package Proc::Prefork::Interp::Quick;
 
-sub DESTROY {
-    return unless ${^GLOBAL_PHASE} eq 'DESTRUCT';
-    my $status = $?;
-    { no warnings 'exec'; exec {''} '' }
-    POSIX::_exit($status >> 8 ? $status >> 8 : $status & 255);
-}
+sub DESTROY { Proc::Prefork::Interp::finish($?) if ${^GLOBAL_PHASE} eq 'DESTRUCT' && $executor == $$ }
 
 1;
