@@ -13,7 +13,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 GUESTS = HERE.parents[1] / "src/guests/prefork_interp"
-BUILT = Path(os.environ.get("BROOD_BUILD", HERE.parents[1] / "build/test"), "src/guests/prefork_interp")
+# Interpreters know no sanitizer, so what they load comes from the release build where there are two.
+BUILT = Path(os.environ.get("BROOD_RELEASE") or os.environ.get("BROOD_BUILD", HERE.parents[1] / "build/test"),
+             "src/guests/prefork_interp")
 BUILTIN = BUILT / "bash"
 
 
