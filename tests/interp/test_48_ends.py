@@ -104,7 +104,7 @@ def test_output_that_cannot_be_written_is_an_error_at_the_end(pair):
     pair.script.write_text(text)
     pair.call("fall")  # the first one ends ordinarily
     with open("/dev/full", "wb") as full:
-        seen = [subprocess.run(words, env={**pair.env, "PYTHONUNBUFFERED": ""}, cwd=pair.dir, stdin=subprocess.DEVNULL, stdout=full,
+        seen = [subprocess.run(words, env=pair.env, cwd=pair.dir, stdin=subprocess.DEVNULL, stdout=full,
                                stderr=subprocess.PIPE, timeout=30)
                 for words in ([pair.language.interpreter, str(pair.script), "fall"], pair.words("fall"), pair.words("fall"))]
     assert seen[0].returncode != 0
