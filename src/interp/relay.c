@@ -27,6 +27,8 @@ static const int relayed[] = {SIGINT,  SIGTERM,  SIGQUIT, SIGHUP, SIGUSR1,
                               SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 
 static volatile uint64_t caught; /* bit s-1: signal s came */
+static sigset_t open_mask;       /* from before relay_catch */
+static bool catching;
 
 struct relay {
     int fd;
@@ -60,22 +62,32 @@ set_action(int signal, void (*handler)(int), struct sigaction *ret_old)
     sigaction(signal, &action, ret_old);
 }
 
-/* Catch what was not ignored; blocked until ppoll.  old: the mask to be put back. */
-static void
-catch_all(sigset_t *ret_old)
+void
+relay_catch(void)
 {
     sigset_t set;
     struct sigaction old;
 
+    if (catching)
+        return;
+    catching = true;
     sigemptyset(&set);
     for (size_t i = 0; i < array_len(relayed); i++)
         sigaddset(&set, relayed[i]);
-    sigprocmask(SIG_BLOCK, &set, ret_old);
+    sigprocmask(SIG_BLOCK, &set, &open_mask);
     for (size_t i = 0; i < array_len(relayed); i++) {
         set_action(relayed[i], catch, &old);
         if (old.sa_handler == SIG_IGN)
             sigaction(relayed[i], &old, NULL);
     }
+}
+
+void
+relay_release(void)
+{
+    if (catching)
+        sigprocmask(SIG_SETMASK, &open_mask, NULL);
+    catching = false;
 }
 
 /* Die of it, as if we had never caught it. */
@@ -133,9 +145,8 @@ static enum relay_outcome
 wait_extended(int fd, uint32_t *ret_status)
 {
     struct relay r = {.fd = fd};
-    sigset_t open_mask;
 
-    catch_all(&open_mask);
+    relay_catch();
     for (;;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         int n = ppoll(&p, 1, NULL, &open_mask);

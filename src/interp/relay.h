@@ -12,6 +12,14 @@ enum relay_outcome {
 };
 
 /*
+ * relay_catch - from now on signals are the service's; before the request is sent, for it may run
+ * before we are back.  Once is enough.  relay_release: nothing was run; put the mask back, as
+ * before an exec, which puts the actions back.
+ */
+void relay_catch(void);
+void relay_release(void);
+
+/*
  * relay_wait - until the service has ended.
  *
  * A server that takes signals gets those that this process catches meanwhile (not those that were

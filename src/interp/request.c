@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "interp/attributes.h"
+#include "interp/relay.h"
 #include "interp/wire.h"
 
 #define AHEAD_MOST 32768 /* surely fits into the socket, with its descriptors */
@@ -264,6 +265,8 @@ send_request(int fd, const struct greeting *g, const struct invocation *inv, cha
         return REQUEST_BROKEN;
     if (m.n > most)
         return REQUEST_NOT_AHEAD;
+    if (g->extended)
+        relay_catch();
     memset(&messages[0].msg_hdr, 0, sizeof(messages[0].msg_hdr));
     messages[0].msg_hdr.msg_iov = &head_iov;
     messages[0].msg_hdr.msg_iovlen = 1;

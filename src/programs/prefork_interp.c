@@ -47,6 +47,7 @@ say(const char *text)
 static int
 become(struct call *c, const char *const *words)
 {
+    relay_release();
     helper_exec(words, c->argc, c->argv, c->environ_);
     return say("prefork-interp: cannot execute brood-interp, which belongs beside it or in "
                "../libexec/brood\n");
