@@ -93,7 +93,7 @@ def sleep(seconds):
 
 def trap(name, code):
     def caught(*_):
-        print(f"caught {name}", flush=True)
+        os.write(1, f"caught {name}\n".encode())  # print may be interrupted in itself, before it returns from "ready"
         sys.exit(int(code))
 
     signal.signal(getattr(signal, f"SIG{name}"), caught)

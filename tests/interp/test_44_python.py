@@ -48,8 +48,9 @@ def test_a_keyboard_interrupt_where_it_is_asked_for(pair):
     script = pair.dir / "interrupt.py"
     script.write_text("import prefork_interp, time\n"
                       "prefork_interp.initialisation_complete(sigint='python')\n"
-                      "print('ready', flush=True)\n"
-                      "try: time.sleep(20)\n"
+                      "try:\n"
+                      "    print('ready', flush=True)\n"
+                      "    time.sleep(20)\n"
                       "except KeyboardInterrupt: print('caught')\n")
     pair.script = script
     process = pair.ready()
