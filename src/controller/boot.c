@@ -61,7 +61,8 @@ struct boot {
     size_t n;
     /* Until the turn of the change comes: ours; then it belongs to the generation. */
     struct boot_source *source;
-    bool given; /* to the generation */
+    bool given;      /* to the generation */
+    uint32_t reload; /* FILE: main waits for the end of the reload of this number; 0: it does not */
 };
 
 static const struct change_ops boot_ops;
@@ -69,6 +70,17 @@ static const struct change_ops boot_ops;
 static void boot_default(struct controller *c);
 static void look_for_earlier(struct controller *c, uint64_t below);
 static void keep_aside(struct controller *c);
+
+void
+boot_tell_reloaded(struct controller *c, uint32_t reload, int rc, const char *why)
+{
+    struct msg_result result = {.generation = reload, .rc = rc};
+
+    if (reload == 0)
+        return;
+    snprintf(result.text, sizeof(result.text), "%s", why);
+    parent_tell(c->task, MSG_CONF_RELOADED, &result, NULL, 0);
+}
 
 static void
 drop_change(struct boot *boot)
@@ -152,6 +164,7 @@ boot_with(struct controller *c, enum boot_of of, uint64_t number, struct boot_so
 
     boot->source = source;
     boot->number = number;
+    boot->reload = of == BOOT_FILE && c->booted ? c->kept.reload : 0;
     boot_try(boot);
 }
 
@@ -227,6 +240,7 @@ failed(struct boot *boot, enum flaw flaw, const char *why)
         return;
     }
     note_unapplied(boot, why);
+    boot_tell_reloaded(c, boot->reload, -EBADMSG, why);
     boot_free(boot);
     if (c->apply.live.generation == NULL)
         try_another(c, of, number, flaw);
@@ -272,6 +286,7 @@ applied(struct boot *boot)
     else if (boot->of == BOOT_FILE)
         br_log(LOG_NOTICE, "configuration %u, %s, is live", boot->change.next->number,
                boot_name(boot));
+    boot_tell_reloaded(boot->controller, boot->reload, 0, "");
 }
 
 static void

@@ -141,6 +141,8 @@ on_stored(struct task *task, struct channel *ch br_unused, struct message *m)
         boot_when_told(c);
     } else if (text != NULL) {
         boot_stored(c); /* main read it again: a reload */
+    } else {
+        boot_tell_reloaded(c, stored->reload, br_min(rc, -1), "the file cannot be read");
     }
 }
 

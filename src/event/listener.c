@@ -362,6 +362,14 @@ open_bound(const char *text, int type, bool shared, struct sockaddr_storage *add
     return 0;
 }
 
+void
+listener_prepare(int fd)
+{
+    static const int on = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a Unix socket has none */
+}
+
 int
 listener_reserve(const char *text, int *ret_fd, struct br_err *err)
 {

@@ -61,6 +61,9 @@ int listener_reserve(const char *text, int *ret_fd, struct br_err *err);
 /* SO_REUSEPORT of a TCP socket: for the moment in which one of ours binds or listens beside it. */
 void listener_share_port(int fd, bool on);
 
+/* A listening socket that somebody else opened gets what ours have: TCP_NODELAY. */
+void listener_prepare(int fd);
+
 /*
  * Open, bind and listen.  Stream socket, close-on-exec, non-blocking; IPv6 ones V6ONLY;
  * SO_REUSEADDR; TCP_NODELAY, which accepted sockets inherit; Unix ones: a stale file is replaced

@@ -97,6 +97,7 @@ struct msg_stored {
     int32_t rc;       /* 0, or why what was kept cannot be read */
     uint32_t version; /* of the program that kept it, 0: nobody said */
     uint32_t unit;    /* that program was NGINX Unit */
+    uint32_t reload;  /* the file was read again: CONF_RELOADED with this number, please; 0: no */
 };
 
 struct msg_conf {
@@ -104,7 +105,7 @@ struct msg_conf {
 };
 
 struct msg_result {
-    uint32_t generation; /* CONF_PREPARED */
+    uint32_t generation; /* CONF_PREPARED; of CONF_RELOADED the number of the reload */
     int32_t rc;          /* 0 or -errno */
     char text[1024];
 };

@@ -7,6 +7,7 @@
  *   pidfile 5
  *   control 11
  *   listener 12 1 511 127.0.0.1:8080      descriptor, listens, backlog, name to the end of the line
+ *   given 13 web                          of a service manager; only where there are some
  *
  * It lies in a sealed memory file, since a thousand listeners are more than one variable may hold.
  * The two programs may be years apart: a reader refuses a version and a word that it does not
@@ -16,6 +17,7 @@
 #include "main/main_estate.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,6 +39,12 @@ void
 estate_put(struct buf *text, const char *what, int fd)
 {
     buf_printf(text, "%s %d\n", what, fd);
+}
+
+void
+estate_put_given(struct buf *text, int fd, const char *name)
+{
+    buf_printf(text, "given %d %s\n", fd, name);
 }
 
 void
@@ -111,6 +119,18 @@ read_listener(struct estate *e, struct slice line)
 }
 
 static int
+read_given(struct estate *e, struct slice line)
+{
+    char name[sizeof(((struct activated *)NULL)->name)];
+    int fd;
+    int rc = word_fd(&line, &fd);
+
+    if (rc == 0)
+        snprintf(name, sizeof(name), SLICE_FMT, SLICE_ARG(line));
+    return rc == 0 ? activation_add(&e->given, fd, name) : rc;
+}
+
+static int
 read_line(struct estate *e, struct slice line)
 {
     struct slice word;
@@ -125,6 +145,8 @@ read_line(struct estate *e, struct slice line)
         return word_fd(&line, &e->pid_fd);
     if (slice_eq(word, SLICE("control")))
         return word_fd(&line, &e->control_fd);
+    if (slice_eq(word, SLICE("given")))
+        return read_given(e, line);
     return slice_eq(word, SLICE("listener")) ? read_listener(e, line) : -EBADMSG;
 }
 
@@ -199,5 +221,6 @@ estate_done(struct estate *e)
     fd_close(&e->ready_fd);
     fd_close(&e->pid_fd);
     fd_close(&e->control_fd);
+    activation_free(e->given);
     free(e);
 }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "process/activation.h"
 #include "process/role.h"
 
 /* The environment variable: the number of a descriptor with the text below. */
@@ -26,6 +27,7 @@ struct estate {
     int control_fd;
     struct estate_listener *listeners;
     size_t n;
+    struct activation *given; /* sockets of the service manager, or NULL */
 };
 
 /* --- the old main: one call for each, in any order, behind estate_begin --- */
@@ -33,6 +35,8 @@ struct estate {
 void estate_begin(struct buf *text);
 /* "ready", "pidfile", "control" */
 void estate_put(struct buf *text, const char *what, int fd);
+/* A listening socket that a service manager opened, and its name there. */
+void estate_put_given(struct buf *text, int fd, const char *name);
 void estate_put_listener(struct buf *text, const struct estate_listener *listener);
 
 /* --- the new one --- */

@@ -75,6 +75,7 @@ main_heir_begin(struct main *m, struct estate *estate, struct br_err *err)
     m->own_settings.initial_dir = NULL; /* the first start is long over */
     m->old_main.fd = (int)syscall(SYS_pidfd_open, estate->old, 0);
     m->control_fd = fd_take(&estate->control_fd);
+    m->given_told = true; /* the old main has */
     for (size_t i = 0; i < estate->n && rc == 0; i++) {
         rc = main_open_adopt(m, &estate->listeners[i]);
         if (rc < 0)

@@ -140,19 +140,19 @@ stored_fd(struct main *m, struct conf_kept *ret_kept)
     return rc < 0 ? rc : fd;
 }
 
-static void
-tell_stored(struct main *m, struct process *p)
+static bool
+tell_stored(struct main *m, struct process *p, uint32_t reload)
 {
-    struct msg_stored stored = {0};
+    struct msg_stored stored = {.reload = reload};
     struct conf_kept kept = {0};
     int fd;
 
     if (!message_may(MSG_CONF_STORED, ROLE_MAIN, p->role->id))
-        return;
+        return false;
     fd = stored_fd(m, &kept);
     if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) {
         leave_unmet(m, p, "the stored configuration", fd); /* else it would take it for damaged */
-        return;
+        return false;
     }
     if (kept.was_open)
         br_log(LOG_WARN, "the stored configuration could be read by others; now it cannot");
@@ -161,6 +161,7 @@ tell_stored(struct main *m, struct process *p)
     if (fd < 0 && (fd != -ENOENT || m->task.settings->config_path != NULL))
         stored.rc = fd;
     main_tell(m, p, MSG_CONF_STORED, &stored, &fd, fd >= 0 ? 1 : 0);
+    return true;
 }
 
 void
@@ -182,7 +183,7 @@ main_introduce(struct main *m, struct process *p)
     }
     tell_kept(m, p, MSG_CONF_RUNNING, &running, m->running_fd);
     main_upgrade_tell(m, p);
-    tell_stored(m, p);
+    tell_stored(m, p, 0);
 }
 
 void
@@ -210,14 +211,16 @@ main_tell_failed(struct main *m, const struct msg_failed *failed)
             main_tell(m, q, MSG_PROCESS_FAILED, failed, NULL, 0);
 }
 
-void
-main_tell_stored(struct main *m)
+bool
+main_tell_stored(struct main *m, uint32_t reload)
 {
     struct process *q;
+    bool told = false;
 
     list_foreach (q, &m->children.all, link)
-        if (listens(q))
-            tell_stored(m, q);
+        if (q->life.state == PROC_READY)
+            told |= tell_stored(m, q, reload);
+    return told;
 }
 
 void

@@ -25,8 +25,12 @@ void main_announce_death(struct main *m, struct process *p, int status);
 
 /* To whoever may hear it: an application that was ready once cannot be started again. */
 void main_tell_failed(struct main *m, const struct msg_failed *failed);
-/* To the controller: what was stored, or what the file of --config holds now. */
-void main_tell_stored(struct main *m);
+/*
+ * To the controller: what was stored, or what the file of --config holds now.
+ *   reload   CONF_RELOADED shall name it
+ * false: it is not there.
+ */
+bool main_tell_stored(struct main *m, uint32_t reload);
 /* To all: the error log as it is now. */
 void main_tell_logs(struct main *m);
 

@@ -36,6 +36,7 @@
 #include "conf/conf_include.h"
 #include "main/main_certs.h"
 #include "main/main_control.h"
+#include "main/main_given.h"
 #include "main/main_heir.h"
 #include "main/main_history.h"
 
@@ -47,9 +48,10 @@ struct opened {
     enum open_kind kind;
     int fd; /* OPEN_LISTENER; access logs are opened anew for each asker, since files rotate */
     int backlog;
-    bool listens;    /* OPEN_LISTENER: else it is reserved */
-    bool hushed;     /* it goes, and is to have no new connection */
-    pid_t wanted_by; /* the controller that asked last */
+    bool listens;            /* OPEN_LISTENER: else it is reserved */
+    bool hushed;             /* it goes, and is to have no new connection */
+    struct activated *given; /* of whose socket ours is a copy, or NULL */
+    pid_t wanted_by;         /* the controller that asked last */
     char name[sizeof(((struct msg_open *)NULL)->name)];
 };
 
@@ -80,9 +82,10 @@ forget(const struct main *m, struct opened *o)
 {
     const char *path = o->name + sizeof(UNIX_PREFIX) - 1;
 
-    if (m->owns_paths && o->fd >= 0 &&
+    if (m->owns_paths && o->fd >= 0 && o->given == NULL &&
         strncmp(o->name, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0 && *path != '@')
         unlink(path);
+    main_given_back(&o->given);
     fd_close(&o->fd);
     list_del(&o->link);
     free(o);
@@ -117,6 +120,7 @@ share_ports(struct main *m, bool on)
     list_foreach (o, &m->opened, link)
         if (o->kind == OPEN_LISTENER)
             listener_share_port(o->fd, on);
+    main_given_share_ports(m, on);
 }
 
 static int
@@ -134,10 +138,14 @@ static int
 open_new(struct main *m, struct opened *o, const struct msg_open *order, struct br_err *err)
 {
     br_cleanup(fd_closep) int log = -1;
+    int rc;
 
     if (o->kind == OPEN_ACCESS_LOG)
         return open_log(o->name, &log, err);
-    o->listens = !order->reserve;
+    rc = main_given_open(m, o->name, &o->fd, &o->given, err);
+    o->listens = rc > 0 || !order->reserve;
+    if (rc != 0)
+        return br_min(rc, 0);
     return order->reserve ? reserve(m, o, err) : listener_open(o->name, order->value, &o->fd, err);
 }
 
@@ -253,6 +261,14 @@ sweep(struct main *m, pid_t controller)
 }
 
 static int
+open_control(struct main *m, struct br_err *err)
+{
+    if (m->control_from != NULL)
+        return copy(m->control_from->fd, m->control_from->name, &m->control_fd, err);
+    return main_control_open(m->task.settings, &m->control_fd, err);
+}
+
+static int
 give_control(struct main *m, pid_t controller, int *ret_fd, struct br_err *err)
 {
     int rc = 0;
@@ -260,11 +276,13 @@ give_control(struct main *m, pid_t controller, int *ret_fd, struct br_err *err)
     if (m->task.settings->control == NULL)
         return br_fail(err, -EINVAL, "there is no control address");
     if (m->control_fd < 0)
-        rc = main_control_open(m->task.settings, &m->control_fd, err);
+        rc = open_control(m, err);
     if (rc == 0)
         rc = copy(m->control_fd, m->task.settings->control, ret_fd, err);
-    if (rc == 0)
+    if (rc == 0) {
         sweep(m, controller);
+        main_given_tell_unused(m);
+    }
     m->control_given |= rc == 0;
     return rc;
 }
@@ -509,6 +527,9 @@ main_open_adopt(struct main *m, const struct estate_listener *l)
     *o = (struct opened){
         .kind = OPEN_LISTENER, .fd = fd, .backlog = l->backlog, .listens = l->listens};
     memcpy(o->name, l->name, strlen(l->name));
+    o->given = activation_find(m->task.settings->given, o->name);
+    if (o->given != NULL)
+        o->given->used = true;
     list_init(&o->link);
     list_add_tail(&m->opened, &o->link);
     return 0;
@@ -521,7 +542,7 @@ main_open_done(struct main *m)
 
     list_foreach_safe (o, next, &m->opened, link)
         forget(m, o);
-    if (m->control_fd >= 0 && m->owns_paths)
+    if (m->control_fd >= 0 && m->owns_paths && m->control_from == NULL)
         main_control_close(m->task.settings, &m->control_fd);
     fd_close(&m->control_fd);
 }

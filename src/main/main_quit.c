@@ -22,6 +22,7 @@
 #include "ipc/messages.h"
 #include "main/main_after.h"
 #include "main/main_lines.h"
+#include "main/main_manager.h"
 #include "main/main_open.h"
 
 /* Time for its last words beyond what it was granted. */
@@ -157,6 +158,7 @@ main_drain(struct main *m)
     }
     INJECT(main, quit_asked);
     main_move(m, MAIN_DELAYING);
+    main_manager_leaving(m, "Draining", (uint64_t)delay_ms + grace_ms(m) + SLACK_MS + MAIN_STOP_MS);
     tell_leaving(m);
     if (delay_ms == 0)
         drain_now(m);
@@ -205,6 +207,7 @@ main_stop(struct main *m)
         kill_all(m);
         return;
     }
+    main_manager_leaving(m, "Stopping", MAIN_STOP_MS + SLACK_MS);
     loop_timer(m->task.loop, &m->patience, MAIN_STOP_MS);
     list_foreach_safe (p, next, &m->children.all, link)
         stop_one(m, p);

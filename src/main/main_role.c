@@ -27,10 +27,12 @@
 #include "ipc/status.h"
 #include "main/main_after.h"
 #include "main/main_cohort.h"
+#include "main/main_given.h"
 #include "main/main_heir.h"
 #include "main/main_history.h"
 #include "main/main_lines.h"
 #include "main/main_live.h"
+#include "main/main_manager.h"
 #include "main/main_open.h"
 #include "main/main_quit.h"
 #include "main/main_spawn.h"
@@ -85,6 +87,7 @@ main_check_running(struct main *m)
     tell_waiting(m, "\n");
     main_move(m, MAIN_RUNNING);
     br_log(LOG_NOTICE, "brood is ready");
+    main_manager_ready(m);
 }
 
 void
@@ -130,6 +133,14 @@ on_running(struct task *task, br_unused struct channel *ch, struct message *msg)
     m->running_fd = fd_take(&msg->fds[0]);
     m->running = conf->generation;
     INJECT(main, running_taken);
+}
+
+static void
+on_reloaded(struct task *task, br_unused struct channel *ch, struct message *msg)
+{
+    const struct msg_result *result = msg->payload;
+
+    main_manager_reloaded(main_of(task), result->generation, result->rc, result->text);
 }
 
 static void
@@ -194,6 +205,7 @@ const struct msg_handler main_messages[] = {
     {MSG_SET_ASIDE, main_on_set_aside},
     {MSG_HISTORY_ASK, main_on_history_ask},
     {MSG_CONF_RUNNING, on_running},
+    {MSG_CONF_RELOADED, on_reloaded},
     {MSG_ROUTERS, main_on_routers},
     {MSG_ROUTERS_KEEP, main_on_routers_keep},
     {MSG_ROUTERS_DROP, main_on_routers_drop},
@@ -221,13 +233,19 @@ reopen_logs(struct main *m)
         main_tell_logs(m);
 }
 
+/* Whoever waits for the end of a reload shall not do so in vain. */
 static void
 reload(struct main *m)
 {
-    if (m->task.settings->config_path == NULL)
+    uint32_t number = m->phase == MAIN_RUNNING ? main_manager_reloading(m) : 0;
+
+    if (m->task.settings->config_path == NULL) {
         br_log(LOG_NOTICE, "nothing to reload: the configuration did not come from a file");
-    else
-        main_tell_stored(m);
+        main_manager_reloaded(m, number, 0, "");
+    } else if (!main_tell_stored(m, number)) {
+        br_log(LOG_WARN, "no reload: the controller is not there now");
+        main_manager_reloaded(m, number, -EAGAIN, "the controller was not there");
+    }
 }
 
 /* What a signal asks for is done at the end of the turn: look_at_orders. */
@@ -368,6 +386,7 @@ main_close_all(struct main *m)
     struct process *p, *next;
 
     main_upgrade_done(m);
+    main_manager_done(m);
     list_foreach_safe (p, next, &m->children.all, link)
         roster_free(&m->children, p);
     main_after_done(m);
@@ -415,6 +434,7 @@ main_run(const struct settings *settings, const struct br_role *const roles[ROLE
     list_init(&m.opened);
     list_init(&m.remains);
     timer_init(&m.patience, main_out_of_patience);
+    main_manager_init(&m);
     main_cohort_begin(&m);
     for (unsigned i = 0; i < MSG_ROUTERS_MAX; i++)
         m.wakefds[i] = -1;
@@ -426,6 +446,8 @@ main_run(const struct settings *settings, const struct br_role *const roles[ROLE
         tell_waiting(&m, err.text);
         m.exit_code = 1;
     } else {
+        main_manager_begin(&m);
+        main_given_begin(&m);
         main_start_discovery(&m);
         if (!loop_stopped(m.task.loop))
             loop_run(m.task.loop);

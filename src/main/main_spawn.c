@@ -30,6 +30,7 @@
 #include "main/main_cohort.h"
 #include "main/main_lines.h"
 #include "main/main_live.h"
+#include "main/main_manager.h"
 #include "main/main_open.h"
 #include "main/main_quit.h"
 #include "main/main_upgrade.h"
@@ -411,6 +412,7 @@ drop_questions(struct main *m)
     struct process *p, *next;
 
     main_cohort_forget(m);
+    main_manager_reloaded(m, 0, -EPIPE, "the controller ended");
     list_foreach_safe (p, next, &m->children.all, link) {
         if (p->asked == 0)
             continue;

@@ -65,14 +65,15 @@ struct main {
     int modules_fd;               /* discovery's report, -1 until it came */
     int wakefds[MSG_ROUTERS_MAX]; /* one eventfd per router index, for our whole life */
     struct conf_store store;
-    struct list remains; /* main_after */
-    struct list opened;  /* main_open: listeners and access logs by name */
-    bool first;          /* --initial is still to be done before we are RUNNING */
-    int running_fd;      /* CONF_RUNNING of the last controller, -1: none yet */
-    uint32_t running;    /* its generation */
-    int control_fd;      /* -1: the control socket is not open yet */
-    bool control_given;  /* the controller has booted and listens there */
-    bool owns_paths;     /* files of sockets are ours to remove */
+    struct list remains;            /* main_after */
+    struct list opened;             /* main_open: listeners and access logs by name */
+    bool first;                     /* --initial is still to be done before we are RUNNING */
+    int running_fd;                 /* CONF_RUNNING of the last controller, -1: none yet */
+    uint32_t running;               /* its generation */
+    int control_fd;                 /* -1: the control socket is not open yet */
+    struct activated *control_from; /* it is that of the service manager, or NULL */
+    bool control_given;             /* the controller has booted and listens there */
+    bool owns_paths;                /* files of sockets are ours to remove */
     struct upgrade upgrade;
     struct settings own_settings; /* main_heir: those of the command line, held or not */
     struct message control_asked; /* main_heir: the controller's question for the control socket */
@@ -83,6 +84,10 @@ struct main {
     uint32_t next_asked;          /* serial of the question about them, 0: answered */
     uint32_t cohorts;             /* how many there were */
     struct orders orders;         /* look_at_orders */
+    struct timer watchdog;        /* main_manager: that of the service manager is fed */
+    uint32_t reload;              /* main_manager: the one under way, 0: none */
+    uint32_t reloads;             /* how many there were */
+    bool given_told;              /* main_given: who uses its sockets has been looked at */
     struct timer patience;        /* the end's next phase: drain, stop, kill */
     int exit_code;
 };

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,9 +32,11 @@
 #include "ipc/messages.h"
 #include "main/main_estate.h"
 #include "main/main_lines.h"
+#include "main/main_manager.h"
 #include "main/main_open.h"
 #include "main/main_quit.h"
 #include "main/main_spawn.h"
+#include "process/activation.h"
 #include "process/notify.h"
 #include "process/pidfile.h"
 #include "process/program.h"
@@ -88,6 +91,7 @@ static void br_printf(2, 3) fail(struct upgrade *u, const char *fmt, ...)
     vsnprintf(u->reason, sizeof(u->reason), fmt, args);
     va_end(args);
     br_log(LOG_ALERT, "the upgrade failed, brood serves on: %s", u->reason);
+    main_manager_serves_on(m, u->reason);
     forget_child(u);
     u->state = UPGRADE_FAILED;
     if (m->task.settings->pid_fd >= 0)
@@ -102,12 +106,10 @@ static void
 succeed(struct upgrade *u)
 {
     struct main *m = main_of_upgrade(u);
-    char text[64];
 
     INJECT(main, upgrade_proved);
     br_log(LOG_NOTICE, "process %d is main now: draining", (int)u->pid);
-    snprintf(text, sizeof(text), "MAINPID=%d", (int)u->pid);
-    notify_manager(text);
+    main_manager_hand_over(m, u->pid);
     forget_child(u);
     u->state = UPGRADE_DONE;
     m->owns_paths = false;
@@ -214,10 +216,20 @@ leave_named(struct legacy *legacy, const char *what, int fd)
     leave(legacy, fd);
 }
 
+static void
+leave_given(struct legacy *legacy, const struct activated *s)
+{
+    if (s->fd < 0)
+        return;
+    estate_put_given(&legacy->text, s->fd, s->name);
+    leave(legacy, s->fd);
+}
+
 /* Returns the sealed text, or -errno. */
 static int
 leave_all(struct main *m, struct legacy *legacy, int ready_fd)
 {
+    const struct activation *given = m->task.settings->given;
     int fd;
 
     estate_begin(&legacy->text);
@@ -227,6 +239,8 @@ leave_all(struct main *m, struct legacy *legacy, int ready_fd)
     leave_named(legacy, "pidfile", m->task.settings->pid_fd);
     leave_named(legacy, "control", m->control_fd);
     main_open_each(m, leave_listener, legacy);
+    for (unsigned i = 0; given != NULL && i < given->n; i++)
+        leave_given(legacy, &given->list[i]);
     fd = legacy->text.error != 0 ? legacy->text.error
                                  : fd_memfd_sealed("brood-estate", legacy->text.p, legacy->text.n);
     if (fd >= 0)
@@ -234,22 +248,44 @@ leave_all(struct main *m, struct legacy *legacy, int ready_fd)
     return legacy->text.error != 0 ? legacy->text.error : fd;
 }
 
-/* Our environment, and where the estate lies.  The array is the caller's. */
-static const char **
-environment(const char *variable)
+/* What we say in its environment: where the estate lies, and who manages us. */
+struct words {
+    char estate[48];
+    char socket[sizeof("NOTIFY_SOCKET=") + sizeof(((struct notify *)NULL)->socket)];
+    char watchdog[48];
+};
+
+static void
+say(struct words *words, const struct notify *manager, int estate_fd)
 {
+    *words = (struct words){.socket = ""};
+    snprintf(words->estate, sizeof(words->estate), ESTATE_VARIABLE "=%d", estate_fd);
+    if (manager != NULL && manager->socket[0] != '\0')
+        snprintf(words->socket, sizeof(words->socket), "NOTIFY_SOCKET=%s", manager->socket);
+    if (manager != NULL && manager->watchdog_us > 0)
+        snprintf(words->watchdog, sizeof(words->watchdog), "WATCHDOG_USEC=%" PRIu64,
+                 manager->watchdog_us);
+}
+
+/* Our environment, and these words.  The array is the caller's. */
+static const char **
+environment(const struct words *words)
+{
+    const char *const ours[] = {words->estate, words->socket, words->watchdog};
     size_t n = 0, kept = 0;
     const char **env;
 
     while (environ[n] != NULL)
         n++;
-    env = calloc(n + 2, sizeof(*env));
+    env = calloc(n + array_len(ours) + 1, sizeof(*env));
     if (env == NULL)
         return NULL;
     for (size_t i = 0; i < n; i++)
         if (strncmp(environ[i], ESTATE_VARIABLE "=", sizeof(ESTATE_VARIABLE)) != 0)
             env[kept++] = environ[i];
-    env[kept] = variable;
+    for (size_t i = 0; i < array_len(ours); i++)
+        if (*ours[i] != '\0')
+            env[kept++] = ours[i];
     return env;
 }
 
@@ -259,11 +295,11 @@ execute(struct main *m, struct legacy *legacy, int estate_fd, int *ret_pidfd, st
     const struct settings *s = m->task.settings;
     struct program program = {.file = s->program, .argv = s->argv};
     enum program_step step = PROGRAM_OK;
-    char variable[48];
+    struct words words;
     int rc;
 
-    snprintf(variable, sizeof(variable), ESTATE_VARIABLE "=%d", estate_fd);
-    program.env = environment(variable);
+    say(&words, s->manager, estate_fd);
+    program.env = environment(&words);
     if (program.env == NULL)
         return br_fail(err, -ENOMEM, "no environment for the next main");
     program.fds = legacy->fds;

@@ -10,24 +10,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/slice.h"
 
-int
-notify_manager(const char *state)
+static bool
+is_address(const char *path)
 {
+    return (path[0] == '/' || path[0] == '@') &&
+           strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+}
+
+/* A manager whose queue is full gets a second to empty it: it may be started anew just now. */
+static int
+send_to(const char *path, const char *state)
+{
+    static const struct timeval patience = {.tv_sec = 1};
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    const char *path = getenv("NOTIFY_SOCKET");
-    size_t n = path != NULL ? strlen(path) : 0;
     br_cleanup(fd_closep) int fd = -1;
+    size_t n = strlen(path);
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 
-    if (n == 0)
-        return 0;
-    if ((path[0] != '/' && path[0] != '@') || n >= sizeof(addr.sun_path))
+    if (!is_address(path))
         return -EINVAL;
     memcpy(addr.sun_path, path, n);
     if (path[0] == '@')
@@ -35,9 +41,58 @@ notify_manager(const char *state)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&addr, len) < 0)
         return -errno;
     return 1;
+}
+
+int
+notify_manager(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+
+    return path == NULL || *path == '\0' ? 0 : send_to(path, state);
+}
+
+int
+notify_tell(const struct notify *to, const char *state)
+{
+    return to->socket[0] == '\0' ? 0 : send_to(to->socket, state);
+}
+
+/* sd_watchdog_enabled(3): a number, and perhaps whose it is. */
+static int
+take_watchdog(uint64_t *ret_us)
+{
+    const char *interval = getenv("WATCHDOG_USEC");
+    const char *whose = getenv("WATCHDOG_PID");
+    uint64_t us = 0, pid = (uint64_t)getpid();
+
+    if (interval != NULL && (slice_u64(slice_cstr(interval), &us) < 0 || us == 0))
+        return -EINVAL;
+    if (whose != NULL && slice_u64(slice_cstr(whose), &pid) < 0)
+        return -EINVAL;
+    *ret_us = pid == (uint64_t)getpid() ? us : 0;
+    return 0;
+}
+
+int
+notify_take(struct notify *ret)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    int rc;
+
+    *ret = (struct notify){.watchdog_us = 0};
+    rc = take_watchdog(&ret->watchdog_us);
+    if (path != NULL && *path != '\0' && is_address(path))
+        memcpy(ret->socket, path, strlen(path) + 1);
+    else if (path != NULL && *path != '\0')
+        rc = -EINVAL;
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+    return rc;
 }
 
 static int

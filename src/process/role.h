@@ -40,6 +40,7 @@ enum role_user {
 /* Which routers' eventfds ("wake0", …) main lets it inherit. */
 enum role_wakes { WAKES_NONE, WAKES_OWN, WAKES_ALL };
 
+struct activation;
 struct creds;
 struct loop;
 struct dispatch;
@@ -47,6 +48,7 @@ struct channel;
 struct process;
 struct task;
 struct msg_handler;
+struct notify;
 struct arena;
 
 /* Command line and build-time paths, read once by programs/brood and inherited by fork. */
@@ -79,8 +81,10 @@ struct settings {
     bool privileged; /* main may change ids */
     uid_t uid;       /* resolved --user, --group */
     gid_t gid;
-    const struct creds *creds; /* the same, with all groups; NULL: nobody changes ids */
-    int pid_fd;                /* the pid file, locked */
+    const struct creds *creds;    /* the same, with all groups; NULL: nobody changes ids */
+    const struct notify *manager; /* main: the service manager that started us, or NULL */
+    struct activation *given;     /* main: listening sockets from it, or NULL */
+    int pid_fd;                   /* the pid file, locked */
     bool held;    /* the next main of an upgrade: nobody accepts before it has proved itself */
     int ready_fd; /* -1, or a pipe to who waits for the start: a newline, or the reason it failed */
 };

@@ -24,8 +24,10 @@
 #include "main/main_control.h"
 #include "main/main_estate.h"
 #include "main/main_role.h"
+#include "process/activation.h"
 #include "process/creds.h"
 #include "process/logfile.h"
+#include "process/notify.h"
 #include "process/pidfile.h"
 #include "programs/arguments.h"
 #include "programs/check.h"
@@ -100,7 +102,7 @@ check_places(const struct settings *s, bool heir, struct br_err *err)
 {
     int rc = access_check(s, err);
 
-    if (rc == 0 && !heir)
+    if (rc == 0 && !heir && activation_control(s->given, s->control) == NULL)
         rc = main_control_check(s->control, err);
     if (rc == 0 && s->config_path != NULL && access(s->config_path, R_OK) < 0)
         rc = br_fail(err, -errno, "cannot read \"%s\"", s->config_path);
@@ -127,10 +129,11 @@ prepare(struct arguments *args, bool heir, struct br_err *err)
     return rc;
 }
 
-/* What our caller left open is not ours to keep; a standard stream that is missing would become
- * some socket of ours.  What an old main left is open beyond these, and nothing else is. */
+/* What our caller left open is not ours to keep, but for sockets of a service manager; a standard
+ * stream that is missing would become some socket of ours.  What an old main left is open beyond
+ * these, and nothing else is. */
 static int
-settle_descriptors(bool heir, struct br_err *err)
+settle_descriptors(bool heir, unsigned given, struct br_err *err)
 {
     int fd;
 
@@ -141,7 +144,7 @@ settle_descriptors(bool heir, struct br_err *err)
     } while (fd <= STDERR_FILENO);
     if (heir)
         close(fd);
-    else if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
+    else if (close_range(STDERR_FILENO + 1 + given, ~0U, 0) < 0)
         return br_fail(err, -errno, "cannot close what was left open");
     return 0;
 }
@@ -153,14 +156,38 @@ enter_upon(struct settings *s, struct estate *estate)
 {
     s->ready_fd = fd_take(&estate->ready_fd);
     s->pid_fd = fd_take(&estate->pid_fd);
+    s->given = estate->given;
+}
+
+/* Who started us, and what it gave us: children shall find nothing of it in the environment. */
+static int
+meet_manager(struct settings *s, struct br_err *err)
+{
+    static struct notify manager;
+
+    if (notify_take(&manager) < 0)
+        fprintf(stderr, "brood: NOTIFY_SOCKET or WATCHDOG_USEC make no sense and are ignored\n");
+    s->manager = &manager;
+    return activation_take(&s->given, err);
+}
+
+/* A socket that a manager calls so is the control socket, wherever it is bound. */
+static void
+choose_control(struct settings *s)
+{
+    const struct activated *given = activation_control(s->given, s->control);
+
+    if (given != NULL)
+        s->control = given->address;
 }
 
 static int
 begin(struct arguments *args, bool heir, struct br_err *err)
 {
     struct settings *s = &args->settings;
-    int rc = settle_descriptors(heir, err);
+    int rc = settle_descriptors(heir, s->given != NULL && !heir ? s->given->n : 0, err);
 
+    choose_control(s);
     if (rc == 0)
         rc = prepare(args, heir, err);
     if (rc == 0 && !heir && !s->foreground)
@@ -174,8 +201,10 @@ run(struct arguments *args, struct br_err *err)
 {
     struct settings *s = &args->settings;
     struct estate *estate = NULL;
-    int rc = estate_take(&estate, err);
+    int rc = meet_manager(s, err);
 
+    if (rc >= 0)
+        rc = estate_take(&estate, err);
     if (estate != NULL)
         enter_upon(s, estate);
     if (rc >= 0)
@@ -185,7 +214,9 @@ run(struct arguments *args, struct br_err *err)
         rc = main_run(s, roles, estate);
     }
     if (estate != NULL)
-        estate_done(estate);
+        estate_done(estate); /* what was given to the old main is in it */
+    else
+        activation_free(s->given);
     pidfile_remove(s->pid_path, &s->pid_fd);
     return rc;
 }
