@@ -3,11 +3,15 @@
  */
 #include "conf/checks.h"
 
+#include <signal.h>
+#include <string.h>
+
 #include "conf/cpus.h"
 
 #define AFFINITY_LISTS_MAX 16  /* as many as there can be routers */
 #define AFFINITY_WORDS     4   /* of a mask of 256 processors */
 #define DIRECTORY_MAX      511 /* bytes, as main is told */
+#define GROUPS_MAX         255 /* likewise */
 
 static int
 check_list(struct check *c, const struct json *value)
@@ -39,6 +43,47 @@ check_affinity(struct check *c, const struct json *value)
             break;
     }
     return rc;
+}
+
+static int
+name(struct check *c, const struct json *value)
+{
+    int rc = check_text(c, value);
+
+    if (rc == 0 && value->text.n == 0)
+        rc = check_refuse(c, value, "The value of %s must not be empty.", check_subject(c));
+    return rc;
+}
+
+int
+check_names(struct check *c, const struct json *value)
+{
+    if (value->type == JSON_ARRAY && value->n > GROUPS_MAX)
+        return check_refuse(c, value, "The value of %s must have %d names at most.",
+                            check_subject(c), GROUPS_MAX);
+    return check_each(c, value, name);
+}
+
+static int
+signal_name(struct check *c, const struct json *value)
+{
+    for (int number = 1; number < NSIG; number++) {
+        const char *word = sigabbrev_np(number);
+
+        if (word != NULL && slice_eq(value->text, slice_cstr(word)) && number != SIGKILL &&
+            number != SIGSTOP)
+            return 0;
+    }
+    return check_refuse(c, value,
+                        "The value of %s must be a signal that can be blocked, such as "
+                        "\"HUP\", not %s.",
+                        check_subject(c), check_quote(c, value->text));
+}
+
+int
+check_signals(struct check *c, const struct json *value)
+{
+    return check_each(c, value, signal_name);
 }
 
 int

@@ -212,6 +212,11 @@ struct routers_conf {
     int64_t rlimit_core;
     struct strings affinity; /* "auto", or a list of processors for each router */
     const char *working_directory;
+    const char *user; /* NULL: of --user */
+    const char *group;
+    struct strings supplementary_groups; /* p NULL: those of the user */
+    bool dumpable;
+    struct strings signal_mask; /* "HUP" */
 };
 
 struct shutdown_conf {

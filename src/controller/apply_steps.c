@@ -145,7 +145,11 @@ begin_routers(struct apply *a)
     struct msg_routers question;
     int rc;
 
-    wish_routers(a->next.generation, &question);
+    rc = wish_routers(a->next.generation, a->task->settings, &question, &a->fault.err);
+    if (rc < 0) {
+        apply_fail(a);
+        return;
+    }
     rc = parent_ask(a->task, MSG_ROUTERS, &question, NULL, 0, ROUTERS_WAIT_MS, on_routers_made, a);
     INJECT(controller, routers_asked);
     if (rc < 0) {

@@ -7,6 +7,8 @@
 #include "conf/generation.h"
 #include "ipc/messages.h"
 
-void wish_routers(const struct generation *g, struct msg_routers *ret);
+/* 0, or -errno with the sentence: there is no such user, or brood may not change ids. */
+int wish_routers(const struct generation *g, const struct settings *settings,
+                 struct msg_routers *ret, struct br_err *err);
 
 #endif

@@ -54,6 +54,7 @@ struct msg_drain {
 
 #define MSG_ROUTERS_MAX    16u /* routers at a time, those that drain included */
 #define MSG_AFFINITY_WORDS 4u  /* a mask of 256 processors */
+#define MSG_GROUPS_MAX     256u
 
 /* How routers are made, and how all leave. */
 struct msg_routers {
@@ -67,6 +68,14 @@ struct msg_routers {
     uint32_t n_affinity; /* masks: the i-th router has the i-th of them, round and round */
     uint64_t affinity[MSG_ROUTERS_MAX][MSG_AFFINITY_WORDS];
     char working_directory[512]; /* "": that of main */
+    uint64_t signal_mask;        /* bit n - 1: signal n is blocked */
+    uint32_t dumpable;
+    uint32_t own_ids; /* the ids below, instead of those of --user */
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t n_groups;
+    uint32_t unused; /* no holes: main compares bytes */
+    uint32_t groups[MSG_GROUPS_MAX];
 };
 
 struct msg_nest {

@@ -261,6 +261,8 @@ child_task(struct task *task, const struct process *p, const struct peer *parent
     if (task->parent == NULL)
         return br_fail(err, -ENOMEM, "no line to the parent");
     set_title(p, task->role);
+    if (p->creds != NULL)
+        return spawn_become(task, p->creds, err);
     if (task->role->user == USER_BROOD && task->settings->creds != NULL)
         return spawn_become(task, task->settings->creds, err);
     return 0;

@@ -38,10 +38,37 @@ main_cohort_begin(struct main *m)
     m->cohorts = 1;
 }
 
+static struct cohort *
+cohort_of(struct main *m, const struct process *p)
+{
+    return p->cohort == m->next.number ? &m->next : &m->cohort;
+}
+
 struct msg_routers *
 main_cohort_how(struct main *m, const struct process *p)
 {
-    return p->cohort == m->next.number ? &m->next.how : &m->cohort.how;
+    return &cohort_of(m, p)->how;
+}
+
+const struct creds *
+main_cohort_creds(struct main *m, const struct process *p)
+{
+    const struct cohort *c = cohort_of(m, p);
+
+    return c->how.own_ids != 0 ? &c->creds : NULL;
+}
+
+_Static_assert(MSG_GROUPS_MAX <= CREDS_GROUPS_MAX, "they fit");
+
+/* Numbers, which the controller has looked up: main asks nobody for names. */
+static void
+fill_creds(struct cohort *c)
+{
+    c->creds = (struct creds){.uid = c->how.uid, .gid = c->how.gid};
+    c->creds.n_groups = br_min(c->how.n_groups, MSG_GROUPS_MAX);
+    for (unsigned i = 0; i < c->creds.n_groups; i++)
+        c->creds.groups[i] = c->how.groups[i];
+    snprintf(c->creds.user, sizeof(c->creds.user), "%u", c->how.uid);
 }
 
 int
@@ -172,6 +199,7 @@ main_on_routers(struct task *task, struct channel *ch br_unused, struct message 
     m->next_asked = msg->serial;
     if (m->next.how.n == 0)
         m->next.how.n = m->task.settings->routers;
+    fill_creds(&m->next);
     if (m->phase > MAIN_RUNNING) {
         answer(m, -ESHUTDOWN, "brood is about to leave");
         drop(m, NULL);

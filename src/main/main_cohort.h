@@ -16,6 +16,8 @@ int main_cohort_settle(struct main *m, const struct process *p, struct br_err *e
 /* p is ready, or could not start: maybe that was waited for. */
 void main_cohort_ready(struct main *m);
 void main_cohort_failed(struct main *m, struct process *p, const char *text);
+/* Whom p becomes, NULL: the user of all. */
+const struct creds *main_cohort_creds(struct main *m, const struct process *p);
 /* The controller is dead: nobody will say what becomes of what it asked for. */
 void main_cohort_forget(struct main *m);
 

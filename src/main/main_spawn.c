@@ -252,8 +252,10 @@ start(struct main *m, struct process *p)
     p->loop = m->task.loop;
     p->failed = p->unmet = false;
     p->instance++;
-    if (p->cohort != 0)
+    if (p->cohort != 0) {
         p->data = main_cohort_how(m, p);
+        p->creds = main_cohort_creds(m, p);
+    }
     rc = keep_all(m, p, &err);
     if (rc == 0)
         rc = fork_with_reserve(m, p, &err);

@@ -7,6 +7,7 @@
 #include "conf/conf_store.h"
 #include "ipc/dispatch.h"
 #include "ipc/messages.h"
+#include "process/creds.h"
 #include "process/process.h"
 
 enum main_phase {
@@ -22,6 +23,7 @@ enum main_phase {
 struct cohort {
     uint32_t number; /* 0: none */
     struct msg_routers how;
+    struct creds creds; /* of how.own_ids */
 };
 
 /* What signals asked for and main has not done yet. */

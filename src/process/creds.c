@@ -39,8 +39,8 @@ find_user(const char *user, struct creds *c, struct br_err *err)
     return 0;
 }
 
-static int
-find_group(const char *group, struct creds *c, struct br_err *err)
+int
+creds_group(const char *group, gid_t *ret, struct br_err *err)
 {
     struct group *gr;
 
@@ -50,7 +50,7 @@ find_group(const char *group, struct creds *c, struct br_err *err)
         return br_fail(err, -ENOENT, "no group \"%s\"", group);
     if (gr == NULL)
         return br_fail(err, -errno, "cannot look up group \"%s\"", group);
-    c->gid = gr->gr_gid;
+    *ret = gr->gr_gid;
     return 0;
 }
 
@@ -62,7 +62,7 @@ creds_resolve(const char *user, const char *group, struct creds *ret, struct br_
     int rc = find_user(user, &c, err);
 
     if (rc == 0 && group != NULL)
-        rc = find_group(group, &c, err);
+        rc = creds_group(group, &c.gid, err);
     if (rc < 0)
         return rc;
     if (getgrouplist(user, c.gid, c.groups, &n) < 0)

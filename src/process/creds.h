@@ -21,6 +21,8 @@ struct creds {
 
 /* group NULL: the user's primary group.  -ENOENT with the name when unknown. */
 int creds_resolve(const char *user, const char *group, struct creds *ret, struct br_err *err);
+/* The number of that group.  0, or -errno with its name. */
+int creds_group(const char *group, gid_t *ret, struct br_err *err);
 /*
  * Become them for good: setgroups, setresgid, setresuid, then read back and try to regain.
  * Already them: 0.  Without privilege and other ids: -EPERM.

@@ -33,8 +33,9 @@ struct process {
     uint32_t
         cohort;   /* router: made together with others of that number, see main_cohort.h; else 0 */
     uint32_t nth; /* router: which of its cohort */
-    struct task *task; /* the parent's, set by spawn; NULL until then */
-    struct loop *loop; /* the parent's, where child and timer are watched; set by spawn */
+    const struct creds *creds; /* whom it becomes, NULL: its role says */
+    struct task *task;         /* the parent's, set by spawn; NULL until then */
+    struct loop *loop;         /* the parent's, where child and timer are watched; set by spawn */
     /* As given to spawn: it is reaped, its line is gone. */
     void (*on_death)(struct task *task, struct process *p, int status);
     struct channel *channel; /* our line to it, NULL when gone */

@@ -1,12 +1,15 @@
 /*
  * settle.c - a router takes what its settings give it; nothing of it needs privilege.
  *
- * See setrlimit(2), sched_setaffinity(2), setpriority(2).
+ * It is its user already (ipc/spawn), and not dumpable, as all that are confined.
+ * See setrlimit(2), sched_setaffinity(2), setpriority(2), PR_SET_DUMPABLE of prctl(2), core(5).
  */
 #include "router/settle.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -64,6 +67,20 @@ bind_to_processors(const struct msg_routers *how, unsigned nth, struct br_err *e
     return 0;
 }
 
+static int
+block_signals(uint64_t mask, struct br_err *err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (int number = 1; number <= 64; number++)
+        if ((mask >> (number - 1) & 1) != 0)
+            sigaddset(&set, number);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return br_fail(err, -errno, "cannot block the signals of `signal_mask`");
+    return 0;
+}
+
 int
 settle(const struct msg_routers *how, unsigned nth, struct br_err *err)
 {
@@ -78,5 +95,7 @@ settle(const struct msg_routers *how, unsigned nth, struct br_err *err)
     if (rc == 0 && how->working_directory[0] != '\0' && chdir(how->working_directory) < 0)
         rc = br_fail(err, -errno, "a router cannot enter working directory \"%s\"",
                      how->working_directory);
-    return rc;
+    if (rc == 0 && how->dumpable != 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        rc = br_fail(err, -errno, "a router cannot be made dumpable");
+    return rc < 0 ? rc : block_signals(how->signal_mask, err);
 }

@@ -7,7 +7,8 @@
 #include "ipc/messages.h"
 
 /*
- * Limits, processors, priority (but one below 0, which main sets) and working directory.
+ * Limits, processors, priority (but one below 0, which main sets), working directory, whether it is
+ * dumpable, and blocked signals.
  *   nth   which of the routers made together it is
  * 0, or -errno with the sentence.
  */

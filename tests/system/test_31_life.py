@@ -1,6 +1,8 @@
 """The life of the whole daemon: signals, brood -s, drains, other routers, limits of the machine."""
 
+import grp
 import os
+import pwd
 import signal
 import subprocess
 import time
@@ -9,6 +11,8 @@ import pytest
 
 from brood import BINARY, ROOT, is_alive, wait_until
 from load import Load
+
+NOBODY = 65534
 
 
 def say(brood, word, pid_path=None):
@@ -181,6 +185,101 @@ def test_settings_router_says_how_they_are_made(brood):
     wait_until(lambda: all(nice_of(p) == 5 for p in brood.pids("brood: router")), what="made like the dead one")
     assert brood.put("/config/settings/http", {"log_route": False}).status == 200
     assert routers[1] in brood.pids("brood: router")  # nothing of theirs has changed
+
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+def status_of(pid):
+    return dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
+
+
+def blocked(pid):
+    mask = int(status_of(pid)["SigBlk"], 16)
+    return {s for s in signal.Signals if mask >> (s - 1) & 1}
+
+
+def made_like(brood, uid, gid, groups):
+    """All routers run as them; False while others are still there."""
+    found = [status_of(pid) for pid in brood.pids("brood: router")]
+    return found and all(s["Uid"].split() == [str(uid)] * 4 and s["Gid"].split() == [str(gid)] * 4 and set(map(int, s["Groups"].split())) == groups and s["CapPrm"].strip("0") == "" for s in found)
+
+
+@AS_ROOT
+def test_routers_become_their_own_user_and_still_get_what_they_need(make_brood):
+    brood = make_brood("--routers", "2")
+    daemon, www = pwd.getpwnam("daemon"), pwd.getpwnam("www-data")
+    adm, mail = (grp.getgrnam(name).gr_gid for name in ("adm", "mail"))
+    brood.serve("echo", processes=1)
+    (brood.dir / "logs").mkdir(mode=0o700)  # where no router may go
+    assert brood.put("/config/access_log", f'"{brood.dir}/logs/access"').status == 200
+
+    def want(router, uid, gid, groups):
+        answer = brood.put("/config/settings", {"router": router})
+        assert answer.status == 200, answer.text
+        wait_until(lambda: made_like(brood, uid, gid, groups), what=f"routers of {router}")
+        assert brood.fetch("/echo", "POST", b"x" * 300000).json["body"] == "x" * 300000
+
+    members = lambda user: set(os.getgrouplist(user.pw_name, user.pw_gid))
+    want({"user": "daemon"}, daemon.pw_uid, daemon.pw_gid, members(daemon))
+    want({"user": "www-data", "group": "mail"}, www.pw_uid, mail, {mail} | members(www) - {www.pw_gid})
+    want({"user": "daemon", "supplementary_groups": ["adm", "mail"]}, daemon.pw_uid, daemon.pw_gid, {adm, mail})
+    routers = brood.pids("brood: router")
+    os.kill(routers[0], signal.SIGKILL)
+    wait_until(lambda: len(brood.pids("brood: router")) == 2 and routers[0] not in brood.pids("brood: router"), what="another router")
+    assert made_like(brood, daemon.pw_uid, daemon.pw_gid, {adm, mail})
+    assert brood.put("/config/settings/router", {"user": "daemon", "supplementary_groups": ["adm", "mail"], "dumpable": False}).status == 200
+    assert routers[1] in brood.pids("brood: router"), "nothing has changed for it"
+    want({"supplementary_groups": []}, NOBODY, pwd.getpwnam("nobody").pw_gid, set())
+    brood.signal(signal.SIGUSR1)
+    assert brood.fetch("/id?id=4242").body == b"4242"
+    wait_until(lambda: "4242" in (brood.dir / "logs" / "access").read_text(), what="a line in the access log")
+    want({}, NOBODY, pwd.getpwnam("nobody").pw_gid, members(pwd.getpwnam("nobody")))
+
+
+def test_routers_may_leave_a_core_and_block_signals(brood):
+    brood.serve("echo", processes=1)
+    for router, owner in (({"dumpable": True, "signal_mask": ["HUP", "USR1"]}, NOBODY), ({"signal_mask": "TERM"}, 0)):
+        before = brood.pids("brood: router")
+        assert brood.put("/config/settings", {"router": router}).status == 200
+        wait_until(lambda: not set(before) & set(brood.pids("brood: router")), what="the routers before to be gone")
+        for pid in brood.pids("brood: router"):
+            names = router["signal_mask"]
+            assert blocked(pid) == {signal.Signals["SIG" + name] for name in ([names] if isinstance(names, str) else names)}
+            if os.geteuid() == 0:
+                assert os.stat(f"/proc/{pid}/stat").st_uid == owner  # proc(5): root's if it is not dumpable
+            for name in blocked(pid):
+                os.kill(pid, name)
+            assert brood.fetch("/id?id=1").body == b"1" and is_alive(pid)
+
+
+def test_users_that_routers_cannot_become_change_nothing(make_brood):
+    brood = make_brood("--routers", "1")
+    brood.serve("echo", processes=1)
+    before, config = brood.pids("brood: router"), brood.get().json
+    for router, complaint in (({"user": "no-such-user"}, 'no user "no-such-user"'), ({"group": "no-such-group"}, 'no group "no-such-group"'),
+                              ({"supplementary_groups": ["adm", "no-such-group"]}, 'no group "no-such-group"')):
+        answer = brood.put("/config/settings", {"router": router})
+        assert answer.status == 500 and complaint in answer.json["detail"], answer.text
+    for router, complaint in (({"signal_mask": ["HUP", "KILL"]}, "that can be blocked"), ({"signal_mask": "SIGHUP"}, "that can be blocked"), ({"user": ""}, "empty"), ({"supplementary_groups": [""]}, "empty")):
+        answer = brood.put("/config/settings", {"router": router})
+        assert answer.status == 400 and complaint in answer.json["detail"], answer.text
+    assert brood.get().json == config and brood.pids("brood: router") == before
+    assert brood.fetch("/id?id=1").body == b"1"
+
+
+@AS_ROOT
+def test_without_privilege_routers_are_the_one_user_that_there_is(make_brood):
+    brood = make_brood(start=False)
+    for path in (brood.dir, brood.state_dir):
+        path.mkdir(exist_ok=True)
+        os.chown(path, NOBODY, NOBODY)
+    brood.prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    brood.start()
+    for router in ({"user": "daemon"}, {"user": "nobody", "supplementary_groups": ["adm"]}, {"group": "adm"}, {"supplementary_groups": []}):
+        answer = brood.put("/config/settings", {"router": router})
+        assert answer.status == 500 and "need a brood that runs as root, and this one runs as user 65534" in answer.json["detail"]
+    assert brood.put("/config/settings", {"router": {"user": "nobody"}}).status == 200
 
 
 def test_routers_that_cannot_be_made_change_nothing(brood):

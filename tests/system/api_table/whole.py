@@ -218,6 +218,9 @@ SETTINGS = [
     *option(ROUTER, OBJ, ["{}"]), *number(ROUTER + "/priority", INT, -20, 19), *number(ROUTER + "/rlimit_nofile", INT, -1, MAX32), *option(ROUTER + "/rlimit_core", INT, ["-1", "0", MAX63], [("-2", "from -1")]),
     *option(ROUTER + "/affinity", STRS, ['"auto"', '"0"', '["0", "0-1"]'], [('"x"', "auto"), ('"0-"', "auto"), ('"256"', "256"), ('""', "auto")]),
     *text(ROUTER + "/working_directory", ['"/"'], [('"tmp"', "absolute")]),
+    *text(ROUTER + "/user", ['"nobody"']), *text(ROUTER + "/group", ['"nogroup"']), *flag(ROUTER + "/dumpable"),
+    *option(ROUTER + "/supplementary_groups", STRS, ['"adm"', "[]", '["adm", "mail"]'], [('""', "empty")]),
+    *option(ROUTER + "/signal_mask", STRS, ['"HUP"', '["USR1", "TERM"]'], [('"KILL"', "blocked"), ('"SIGHUP"', "blocked")]),
     *option(SHUTDOWN, OBJ, ["{}"]), *number(SHUTDOWN + "/timeout", NUM, 0, 1000000, ["0.5"]), *number(SHUTDOWN + "/delay", NUM, 0, 1000000, ["0.5"]),
     *flag("settings/http/log_route"),
 ]
