@@ -262,8 +262,11 @@ on_status_ask(struct task *task, struct channel *ch, struct message *m)
         return;
     }
     f->kind->numbers(f, &status->sums, status->rows, &n);
-    status->head = (struct status_prototype){
-        .launch = task->launch, .instance = task->instance, .n_workers = n, .pid = getpid()};
+    status->head = (struct status_prototype){.launch = task->launch,
+                                             .instance = task->instance,
+                                             .n_workers = n,
+                                             .pid = getpid(),
+                                             .filters = task->filters};
     fd = fd_memfd_sealed("status", status, offsetof(__typeof__(*status), rows[n]));
     free(status);
     if (fd >= 0)

@@ -91,7 +91,8 @@ numbers_on_ask(struct task *task, struct channel *ch, struct message *m)
     } status = {.head = {.launch = task->launch,
                          .instance = task->instance,
                          .max = proto->app.rules.max,
-                         .pid = getpid()}};
+                         .pid = getpid(),
+                         .filters = task->filters}};
     struct msg_none none = {0};
     struct process *p;
     int fd;

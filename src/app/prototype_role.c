@@ -206,7 +206,7 @@ settle(struct task *task, const struct launch *card, const struct creds *creds, 
     int rc = confine_limits(card, err);
 
     if (rc == 0)
-        rc = confine_rights(card, creds != NULL ? creds->uid : geteuid(), err);
+        rc = confine_rights(card, creds != NULL ? creds->uid : geteuid(), &task->filters, err);
     return rc == 0 && creds != NULL ? spawn_become(task, creds, err) : rc;
 }
 

@@ -15,6 +15,7 @@
 #include "controller/api_certs.h"
 #include "controller/controller.h"
 #include "controller/numbers.h"
+#include "process/confine.h"
 
 static void
 add_int(struct api_call *call, struct json *object, struct slice name, uint64_t value)
@@ -107,6 +108,22 @@ add_worker(struct api_call *call, struct json *array, const struct status_worker
     add_int(call, memory, SLICE("shared"), w->shared_bytes);
 }
 
+/* What is on by default may not be there: an older kernel, no privilege, `isolation`. */
+static void
+add_filters(struct api_call *call, struct json *object, const struct numbers *n, uint32_t launch)
+{
+    struct json *isolation;
+    uint32_t filters;
+
+    if (!numbers_filters(n, launch, &filters))
+        return;
+    isolation = add_object(call, object, SLICE("isolation"));
+    json_add(isolation, SLICE("seccomp"),
+             json_new_bool(&call->arena, (filters & CONFINED_CALLS) != 0));
+    json_add(isolation, SLICE("landlock"),
+             json_new_bool(&call->arena, (filters & CONFINED_PATHS) != 0));
+}
+
 static void
 add_stream(struct api_call *call, struct json *object, const struct status_stream *s)
 {
@@ -149,6 +166,7 @@ add_application(struct api_call *call, struct json *applications, const struct a
         add_stream(call, sums, &stream);
     else
         add_requests(call, sums, numbers_app(n, launch));
+    add_filters(call, object, n, launch);
 }
 
 static const char *
@@ -236,6 +254,7 @@ add_program_application(struct api_call *call, struct json *applications,
     add_int(call, processes, SLICE("starting"), in_state[RUN_STARTING] + in_state[RUN_WAITING]);
     add_int(call, processes, SLICE("idle"), 0);
     add_sums(call, object, app, &sums, in_state[RUN_RUNNING] + in_state[RUN_STOPPING]);
+    add_filters(call, object, n, launch);
 }
 
 static void

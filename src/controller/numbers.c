@@ -204,6 +204,16 @@ newest_report(const struct numbers *n, uint32_t launch)
     return newest;
 }
 
+bool
+numbers_filters(const struct numbers *n, uint32_t launch, uint32_t *ret_filters)
+{
+    const struct report *r = newest_report(n, launch);
+
+    if (r != NULL)
+        *ret_filters = ((const struct status_prototype *)(const void *)r->text)->filters;
+    return r != NULL;
+}
+
 const struct status_worker *
 numbers_workers(const struct numbers *n, uint32_t launch, struct status_stream *ret_stream,
                 uint32_t *ret_count)

@@ -21,6 +21,9 @@ void numbers_finish(struct list *asking);
 unsigned numbers_routers(const struct numbers *n, struct status_router *ret_sum);
 /* Requests of that launch, summed over routers. */
 struct status_app numbers_app(const struct numbers *n, uint32_t launch);
+/* What was taken away from that launch's newest prototype, bits CONFINED_; false: it did not say.
+ */
+bool numbers_filters(const struct numbers *n, uint32_t launch, uint32_t *ret_filters);
 /* The workers of that launch's newest prototype, and how many; NULL: it did not answer. */
 const struct status_worker *numbers_workers(const struct numbers *n, uint32_t launch,
                                             struct status_stream *ret_stream, uint32_t *ret_count);

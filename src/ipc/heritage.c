@@ -1,7 +1,8 @@
 /*
  * heritage.c - a process that executes another program takes its descriptors and its name along.
  *
- *   v=1;role=4;index=0;launch=3;instance=1;parent=0:812:5;log=4:3;routers=1;grace=30000;keep=nest:7,bell:8,;tmp=/tmp
+ *   v=2;role=4;index=0;launch=3;instance=1;parent=0:812:5;log=4:3;routers=1;grace=30000;filters=1;
+ *   keep=nest:7,bell:8,;tmp=/tmp
  *
  * One environment variable.  What reads it trusts it no further than that the descriptors are
  * open: it was written by the same process, before it became another program.
@@ -20,7 +21,7 @@
 #include "base/log.h"
 #include "process/title.h"
 
-#define HERITAGE_VERSION 1
+#define HERITAGE_VERSION 2
 
 int
 spawn_heritage(const struct task *task, const struct process *p, char *ret_text, size_t room)
@@ -32,9 +33,10 @@ spawn_heritage(const struct task *task, const struct process *p, char *ret_text,
     buf_init(&b, room - 1);
     buf_printf(&b, "v=%d;role=%d;index=%u;launch=%u;instance=%u;", HERITAGE_VERSION,
                (int)task->role->id, task->index, task->launch, task->instance);
-    buf_printf(&b, "parent=%d:%d:%d;log=%d:%d;routers=%u;grace=%u;keep=", (int)parent->role,
+    buf_printf(&b,
+               "parent=%d:%d:%d;log=%d:%d;routers=%u;grace=%u;filters=%u;keep=", (int)parent->role,
                (int)parent->pid, channel_fd(task->parent), log_fd(), (int)log_get_level(),
-               task->settings->routers, task->settings->grace_ms);
+               task->settings->routers, task->settings->grace_ms, task->filters);
     for (unsigned i = 0; i < p->n_keep; i++)
         buf_printf(&b, "%s:%d,", p->keep[i].name, p->keep[i].fd);
     buf_printf(&b, ";tmp=%s", task->settings->tmp_dir != NULL ? task->settings->tmp_dir : "/tmp");
@@ -154,6 +156,7 @@ read_heritage(const char *text, const struct br_role *role, struct task *task, s
     numbers(&r, next_value(&r, "log"), log, 2);
     settings->routers = number(&r, "routers");
     settings->grace_ms = number(&r, "grace");
+    task->filters = number(&r, "filters");
     take_kept(&r, self);
     tmp = r.rest; /* the last one may hold anything */
     if (r.error != 0 || !slice_starts(tmp, SLICE("tmp=")) || tmp.n - 4 >= sizeof(tmp_dir))

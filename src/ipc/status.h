@@ -39,7 +39,7 @@ struct status_prototype {
     uint32_t n_workers;
     uint32_t max;
     int32_t pid;
-    uint32_t unused;
+    uint32_t filters; /* bits CONFINED_ of process/confine.h */
 };
 
 /* Sums of a stream application; of others all 0. */

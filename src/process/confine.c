@@ -119,13 +119,20 @@ confine_limits(const struct launch *card, struct br_err *err)
 }
 
 int
-confine_rights(const struct launch *card, uid_t uid, struct br_err *err)
+confine_rights(const struct launch *card, uid_t uid, unsigned *ret_filters, struct br_err *err)
 {
+    bool calls = launch_int(card, "seccomp", 0) != 0;
+    bool paths = false;
     int rc = 0;
 
     if (launch_int(card, "no_new_privs", 0) != 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         rc = br_fail(err, -errno, "cannot give up new privileges");
     if (rc == 0)
         rc = landlock_apply(card, uid, err);
-    return rc == 0 && launch_int(card, "seccomp", 0) != 0 ? syscalls_forbid(err) : rc;
+    paths = rc > 0;
+    if (rc >= 0)
+        rc = calls ? syscalls_forbid(err) : 0;
+    if (rc == 0)
+        *ret_filters = (calls ? CONFINED_CALLS : 0) | (paths ? CONFINED_PATHS : 0);
+    return rc;
 }

@@ -14,9 +14,13 @@
 
 #include "process/launch.h"
 
+/* What was really taken away: bits for the status. */
+#define CONFINED_CALLS 1u /* system calls, by seccomp */
+#define CONFINED_PATHS 2u /* paths, by Landlock */
+
 /* 0, or -errno with the step. */
 int confine_limits(const struct launch *card, struct br_err *err);
-/* uid: whom the process will run as. */
-int confine_rights(const struct launch *card, uid_t uid, struct br_err *err);
+/* uid: whom the process will run as.  *ret_filters: bits of CONFINED_. */
+int confine_rights(const struct launch *card, uid_t uid, unsigned *ret_filters, struct br_err *err);
 
 #endif

@@ -187,5 +187,5 @@ landlock_apply(const struct launch *card, uid_t uid, struct br_err *err)
     rc = fill(rules, card, hidden, err);
     if (rc == 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
         rc = br_fail(err, -errno, "cannot restrict paths");
-    return rc;
+    return rc == 0 ? 1 : rc;
 }

@@ -14,9 +14,9 @@
 /*
  *   uid  whom the process will run as
  *
- * Needs no_new_privs or CAP_SYS_ADMIN.  0, also when the card asks for nothing, or only hides and
- * the kernel has no Landlock (hiding stands behind file modes); -errno with the step: what an
- * operator asks for by name is done or the start fails.
+ * Needs no_new_privs or CAP_SYS_ADMIN.  1: it is restricted; 0: the card asks for nothing, or only
+ * hides what the file's mode hides already, or the kernel has no Landlock; -errno with the step:
+ * what an operator asks for by name is done or the start fails.
  */
 int landlock_apply(const struct launch *card, uid_t uid, struct br_err *err);
 /* Does the kernel have it. */

@@ -130,6 +130,7 @@ struct task {
     uint32_t instance; /* prototype, worker: which start of that launch */
     const struct settings *settings;
     struct loop *loop;
+    unsigned filters;          /* prototype: what process/confine has taken away, CONFINED_ */
     struct dispatch *dispatch; /* every line this process has */
     struct channel *parent;    /* NULL in main */
     void *data;                /* the role's own, set by its setup */

@@ -370,6 +370,29 @@ def test_filters_without_privilege_need_no_new_privileges(plain_user):
     assert seen["Seccomp"] == "2" and seen["NoNewPrivs"] == "1"
 
 
+def filters(brood):
+    return brood.status("/applications/isolated/isolation")
+
+
+@AS_ROOT
+def test_the_status_tells_the_filters_that_are_set(brood, plain_user):
+    """As the kernel has them, not as they were wished for."""
+    for isolation, options, expected in (
+            (None, {}, (True, False)), (None, {"user": "root", "group": "root"}, (True, True)),
+            ({"seccomp": False}, {"user": "root", "group": "root"}, (False, True)),
+            ({"seccomp": False, "paths": {"hide_state": False}}, {"user": "root", "group": "root"}, (False, False)),
+            ({"paths": {"read": ["/"], "write": ["/tmp", "/dev/null"]}}, {}, (True, True))):
+        seen = look(brood, isolation, **options)
+        assert filters(brood) == {"seccomp": expected[0], "landlock": expected[1]}, isolation
+        assert seen["status"]["Seccomp"] == ("2" if expected[0] else "0")
+    look(plain_user)
+    assert filters(plain_user) == {"seccomp": False, "landlock": False}
+    look(plain_user, {"new_privs": False})
+    assert filters(plain_user) == {"seccomp": True, "landlock": True}  # the state directory is its own
+    brood.configure({"listeners": {}, "applications": {"isolated": {"type": "command", "executable": "/bin/sleep", "arguments": ["1000"]}}})
+    assert filters(brood) == {"seccomp": True, "landlock": False}
+
+
 # --- afterwards ---
 
 @AS_ROOT

@@ -127,18 +127,26 @@ what_is_no_heritage_is_refused(void **state)
 {
     static const char *const texts[] = {
         "",
-        "v=1",
-        "v=2;role=4;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;keep=;tmp=/",
-        "v=1;role=3;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;keep=;tmp=/",
-        "v=1;role=4;index=x;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;keep=;tmp=/",
-        "v=1;role=4;index=0;launch=3;instance=1;parent=0:1;log=2:3;routers=1;grace=1;keep=;tmp=/",
-        "v=1;role=4;index=0;launch=3;instance=1;parent=0:1:998;log=2:3;routers=1;grace=1;keep=;tmp="
+        "v=2",
+        "v=3;role=4;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;filters=0;"
+        "keep=;tmp=/",
+        "v=2;role=3;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;filters=0;"
+        "keep=;tmp=/",
+        "v=2;role=4;index=x;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;filters=0;"
+        "keep=;tmp=/",
+        "v=2;role=4;index=0;launch=3;instance=1;parent=0:1;log=2:3;routers=1;grace=1;filters=0;"
+        "keep=;tmp=/",
+        "v=2;role=4;index=0;launch=3;instance=1;parent=0:1:998;log=2:3;routers=1;grace=1;filters=0;"
+        "keep=;tmp="
         "/",
-        "v=1;role=4;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;keep=bell;"
+        "v=2;role=4;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;filters=0;"
+        "keep=bell;"
         "tmp=/",
-        "v=1;role=4;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;keep=bell:"
+        "v=2;role=4;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;filters=0;"
+        "keep=bell:"
         "999,;tmp=/",
-        "v=1;role=4;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;keep=",
+        "v=2;role=4;index=0;launch=3;instance=1;parent=0:1:0;log=2:3;routers=1;grace=1;filters=0;"
+        "keep=",
     };
 
     (void)state;
