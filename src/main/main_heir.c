@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "base/inject.h"
 #include "base/log.h"
+#include "main/main_after.h"
 #include "main/main_lines.h"
 #include "main/main_live.h"
 #include "main/main_open.h"
@@ -124,6 +125,8 @@ take_over(struct main *m, struct channel *controller)
     INJECT(heir, claimed);
     m->own_settings.held = false;
     m->owns_paths = true;
+    m->groups_noted = true; /* by the old main; ours take their place */
+    main_after_note(m);
     m->upgrade.state = UPGRADE_DONE;
     watch_old(m);
     tell_all(m);

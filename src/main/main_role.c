@@ -448,6 +448,7 @@ main_run(const struct settings *settings, const struct br_role *const roles[ROLE
     } else {
         main_manager_begin(&m);
         main_given_begin(&m);
+        main_after_sweep(&m);
         main_start_discovery(&m);
         if (!loop_stopped(m.task.loop))
             loop_run(m.task.loop);

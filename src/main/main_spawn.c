@@ -257,6 +257,8 @@ start(struct main *m, struct process *p)
         p->creds = main_cohort_creds(m, p);
     }
     rc = keep_all(m, p, &err);
+    if (p->instance == 1 && p->card != NULL && launch_get(p->card, "cgroup", NULL) != NULL)
+        main_after_note(m);
     if (rc == 0)
         rc = fork_with_reserve(m, p, &err);
     if (rc < 0) {

@@ -89,6 +89,7 @@ struct main {
     struct timer watchdog;        /* main_manager: that of the service manager is fed */
     uint32_t reload;              /* main_manager: the one under way, 0: none */
     uint32_t reloads;             /* how many there were */
+    bool groups_noted;            /* main_after: there is a note of control groups on disk */
     bool given_told;              /* main_given: who uses its sockets has been looked at */
     struct timer patience;        /* the end's next phase: drain, stop, kill */
     int exit_code;

@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -165,13 +167,38 @@ cgroup_open(const struct launch *card, int *ret_fd, struct br_err *err)
 }
 
 int
-cgroup_remove(const struct launch *card)
+cgroup_place(const struct launch *card, struct cgroup_place *ret)
 {
     const char *group = launch_get(card, "cgroup", NULL);
-    char path[PATH_MAX];
-    size_t base;
 
-    if (group == NULL || path_of(group, path, &base, NULL) < 0)
+    if (group == NULL)
+        return -ENOENT;
+    return path_of(group, ret->path, &ret->base, NULL);
+}
+
+static bool
+in_hierarchy(const char *path)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+int
+cgroup_remove(const struct launch *card)
+{
+    struct cgroup_place place;
+
+    return cgroup_place(card, &place) < 0 ? 0 : cgroup_remove_at(&place);
+}
+
+int
+cgroup_remove_at(struct cgroup_place *place)
+{
+    char *path = place->path;
+    size_t base = place->base;
+
+    if (!in_hierarchy(path))
         return 0;
     if (rmdir(path) < 0)
         return errno == EBUSY ? -EBUSY : 0;

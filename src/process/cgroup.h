@@ -9,7 +9,14 @@
 #ifndef PROCESS_CGROUP_H
 #define PROCESS_CGROUP_H
 
+#include <limits.h>
+
 #include "process/launch.h"
+
+struct cgroup_place {
+    char path[PATH_MAX];
+    size_t base; /* how much of it was there before us */
+};
 
 /*
  * Make the card's group with its parents, set its limits, open its directory for CLONE_INTO_CGROUP.
@@ -22,5 +29,10 @@ int cgroup_open(const struct launch *card, int *ret_fd, struct br_err *err);
  * when the card has none; -EBUSY while there are still processes in it.
  */
 int cgroup_remove(const struct launch *card);
+
+/* Where the card's group is, for who removes it without the card.  0, -ENOENT: it has none. */
+int cgroup_place(const struct launch *card, struct cgroup_place *ret);
+/* As cgroup_remove; a path outside of the hierarchy is left alone.  Writes over the place. */
+int cgroup_remove_at(struct cgroup_place *place);
 
 #endif

@@ -192,9 +192,3 @@ isolation_inside(const struct launch *card, const char *const *deps, struct br_e
         return br_fail(err, -errno, "cannot set the host name \"%s\"", hostname);
     return mounts_make(card, (flags & CLONE_NEWNS) != 0, (flags & CLONE_NEWPID) != 0, deps, err);
 }
-
-int
-isolation_after(const struct launch *card)
-{
-    return cgroup_remove(card);
-}

@@ -45,10 +45,4 @@ int isolation_inside(const struct launch *card, const char *const *deps, struct 
  * refused. */
 void isolation_fit(const struct launch *card, struct creds *creds);
 
-/*
- * In the parent, when the process is gone: takes away what would stay.  0; -EBUSY while processes
- * that it left behind are still dying: try again.
- */
-int isolation_after(const struct launch *card);
-
 #endif

@@ -396,6 +396,38 @@ def test_the_status_tells_the_filters_that_are_set(brood, plain_user):
 # --- afterwards ---
 
 @AS_ROOT
+@HAS_CGROUPS
+def test_control_groups_of_a_killed_main_go_with_its_next_start(brood):
+    top = f"brood-test-{os.getpid()}-killed"
+    own_group = next(line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+    paths = [hierarchy() / own_group.strip("/") / top, hierarchy() / (top + "-root")]
+    note = brood.state_dir / "cgroups"
+    app = lambda group: {"type": "command", "executable": "/bin/sleep", "arguments": ["1000"], "isolation": {"cgroup": {"path": group}}}
+    brood.configure({"listeners": {}, "applications": {"a": app(f"{top}/a"), "b": app(f"{top}/b"), "c": app(f"/{top}-root/c")}})
+    assert all(p.is_dir() for p in paths) and len(note.read_text().splitlines()) == 3
+    assert brood.control("/config/applications/b", "DELETE").status == 200
+    wait_until(lambda: f"{top}/b" not in note.read_text(), what="a note of those that are left")
+    kept = brood.state_dir / "conf.json"
+    family = brood.family()
+    brood.kill()
+    wait_until(lambda: not any(is_alive(p) for p in family), what="end of all processes")
+    assert all(p.is_dir() for p in paths)
+    harmless = brood.dir / "harmless"
+    harmless.mkdir()
+    with note.open("a") as f:  # whatever is written there, only control groups go
+        f.write(f"1 {harmless}\nnonsense\n99 /x\n")
+    kept.write_text('{"listeners": {}, "applications": {}}')
+    brood.start()
+    wait_until(lambda: not any(p.exists() for p in paths), what="end of the groups")
+    wait_until(lambda: not note.exists(), what="an empty note")
+    assert harmless.is_dir()
+    brood.configure({"listeners": {}, "applications": {"a": app(f"{top}/a")}})
+    assert paths[0].is_dir()
+    brood.stop()
+    assert not paths[0].exists() and not note.exists()
+
+
+@AS_ROOT
 def test_nothing_stays_when_main_is_killed(brood, tmp_path):
     root = tmp_path / "root"
     root.mkdir()
