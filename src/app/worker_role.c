@@ -223,6 +223,7 @@ worker_read_lines(struct worker *w)
 {
     pthread_mutex_lock(&w->lines);
     loop_once(w->task->loop, 0);
+    loop_once(w->task->loop, 0); /* a router that was introduced just now may be dead already */
     if (w->reopen)
         app_streams(w->app->card, -1);
     w->reopen = false;
