@@ -7,6 +7,7 @@ BROOD_STOP_SECONDS=10 is the long form: how long a process stands still, and how
 
 import errno
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -256,15 +257,17 @@ def test_the_controller_has_no_descriptors_left(echo):
 
 @needs_points
 def test_main_cannot_fork(echo):
+    """Several tries fail (how many, the machine decides: the next is armed when one is seen); it is said once."""
     for which, error in enumerate((errno.EAGAIN, errno.ENOMEM)):
         point = echo.arm("main.fork", f"errno {error}")
         os.kill(echo.pids(ROLES["router"])[which], signal.SIGKILL)
-        for i in range(4):
-            wait_until(lambda: not point.exists(), what=f"try {i}")
-            fetch(echo)
-            if i < 3:
+        for _ in range(3):
+            wait_until(lambda: not point.exists() or started(echo) > which, what="a try")
+            if started(echo) == which:
                 echo.arm("main.fork", f"errno {error}")
-        wait_until(lambda: echo.log().count("started after 4 tries in vain") == which + 1, what="the router")
+        fetch(echo)
+        wait_until(lambda: started(echo) == which + 1, what="the router")
+        point.unlink(missing_ok=True)
         wait_until(lambda: len(echo.pids(ROLES["router"])) == 2)
         log = echo.log()
         assert log.count(f"cannot fork: {os.strerror(error)}") == 1, log
@@ -272,21 +275,19 @@ def test_main_cannot_fork(echo):
     is_whole(echo)
 
 
+def started(brood):
+    return len(re.findall(r"router \d+: started after \d+ tries in vain", brood.log()))
+
+
 @needs_points
 def test_a_router_that_cannot_be_introduced_is_no_router(echo):
-    """It was READY, but cannot work without its lines: its restarts are slowed like those of who dies at once."""
+    """It was READY, but cannot work without its lines: it ends, and another one is made."""
     router = echo.pids(ROLES["router"])[0]
     point = echo.arm("main.introduce", f"errno {errno.EMFILE}")
     os.kill(router, signal.SIGKILL)
-    for i in range(4):
-        wait_until(lambda: not point.exists(), what=f"introduction {i}")
-        fetch(echo)
-        if i < 3:
-            echo.arm("main.introduce", f"errno {errno.EMFILE}")
-    wait_until(lambda: echo.settled("echo", 2, 2), what="the router")
-    log = echo.log()
-    assert log.count("cannot be given lines to its peers: Too many open files") == 4, log
-    assert "router 0 starts again in 200 ms" in log and "router 0 starts again in 400 ms" in log, log
+    wait_until(lambda: not point.exists(), what="the introduction")
+    fetch(echo)
+    wait_until(lambda: "cannot be given lines to its peers: Too many open files" in echo.log(), what="the reason")
     is_whole(echo)
 
 
