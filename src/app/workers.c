@@ -107,6 +107,8 @@ workers_lose_router(struct prototype *proto)
 {
     struct process *p;
 
+    if (proto->app.nest == NULL)
+        return; /* those of a stream have no line to it */
     list_foreach (p, &proto->workers.all, link)
         nest_notify(proto->app.nest, p->index);
 }

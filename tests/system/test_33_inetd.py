@@ -179,7 +179,7 @@ def test_a_unix_socket_cannot_be_told_to_be_idle(brood):
     app = inetd("cat", timeouts={"idle": 5})
     answer = brood.put("/config", {"listeners": {f"unix:{brood.dir}/s": {"protocol": "tcp", "pass": "applications/p"}}, "applications": {"p": app}})
     assert answer.status == 400 and "Unix socket" in answer.json["detail"]
-    assert answer.json["path"] == "/listeners/unix:" + str(brood.dir).replace("/", "~1") + "~1s/pass" or "unix:" in answer.json["path"]
+    assert answer.json["path"] == "/listeners/unix:" + str(brood.dir).replace("/", "~1") + "~1s/pass"
     app["timeouts"]["idle"] = 0
     serve(brood, app, f"unix:{brood.dir}/s")
 

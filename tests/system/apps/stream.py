@@ -25,9 +25,10 @@ def who(connection, address):
                 "main": str(threading.current_thread() is threading.main_thread()),
                 "timeout": str(connection.gettimeout()),
                 "environment": os.environ.get("N", "none"),
-                "fds": str(sum(os.path.realpath(f"/proc/self/fd/{fd}").find("socket:") >= 0 for fd in os.listdir("/proc/self/fd"))),
                 "family": connection.family.name,
             }.get(line.strip(), line.strip())
+            if line.strip() == "fds":
+                said = str(sum(os.readlink(fd.path).startswith("socket:") for fd in os.scandir("/proc/self/fd")))
             if line.strip() == "exit":
                 raise SystemExit(3)
             if line.strip() == "fail":
