@@ -30,6 +30,7 @@
 #include "main/main_given.h"
 #include "main/main_heir.h"
 #include "main/main_history.h"
+#include "main/main_launch.h"
 #include "main/main_lines.h"
 #include "main/main_live.h"
 #include "main/main_manager.h"

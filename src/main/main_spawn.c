@@ -42,8 +42,6 @@
 #define ROOM_EACH 8
 #define ROOM_MORE 64
 
-static void start(struct main *m, struct process *p);
-
 static struct main *
 main_of_process(struct process *p)
 {
@@ -93,6 +91,17 @@ report_failure(struct main *m, struct process *p, int rc, const char *text)
     else if (p->launch != 0 && p->was_ready)
         main_tell_failed(m, &failed);
     main_cohort_failed(m, p, failed.text);
+}
+
+void
+main_start_given_up(struct main *m, struct process *p, int rc, const char *text)
+{
+    struct msg_failed failed = failure(p, rc, text);
+
+    if (p->asked == 0)
+        return;
+    p->failed = true;
+    answer(m, p, MSG_PROCESS_FAILED, &failed);
 }
 
 /* --- starting --- */
@@ -156,7 +165,7 @@ start_again(struct timer *t)
 {
     struct process *p = container_of(t, struct process, timer);
 
-    start(main_of_process(p), p);
+    main_start(main_of_process(p), p);
 }
 
 static void
@@ -242,8 +251,8 @@ fork_with_reserve(struct main *m, struct process *p, struct br_err *err)
     return spawn(&m->task, p, &how, err);
 }
 
-static void
-start(struct main *m, struct process *p)
+void
+main_start(struct main *m, struct process *p)
 {
     struct br_err err = BR_ERR_NONE;
     int rc;
@@ -277,8 +286,8 @@ start(struct main *m, struct process *p)
     process_unkeep_some(p, "listen"); /* else an address that is closed would still listen */
 }
 
-static struct process *
-request(struct main *m, enum role_id role, uint32_t index)
+struct process *
+main_start_new(struct main *m, enum role_id role, uint32_t index)
 {
     struct process *p;
 
@@ -304,25 +313,25 @@ free_index(struct main *m, enum role_id role)
 int
 main_start_router(struct main *m, uint32_t cohort, uint32_t nth)
 {
-    struct process *p = request(m, ROLE_ROUTER, free_index(m, ROLE_ROUTER));
+    struct process *p = main_start_new(m, ROLE_ROUTER, free_index(m, ROLE_ROUTER));
 
     if (p == NULL)
         return -ENOMEM;
     p->cohort = cohort;
     p->nth = nth;
-    start(m, p);
+    main_start(m, p);
     return 0;
 }
 
 void
 main_start_discovery(struct main *m)
 {
-    struct process *p = request(m, ROLE_DISCOVERY, 0);
+    struct process *p = main_start_new(m, ROLE_DISCOVERY, 0);
 
     if (p == NULL)
         main_give_up(m, "no memory to begin with");
     else
-        start(m, p);
+        main_start(m, p);
 }
 
 bool
@@ -332,9 +341,9 @@ main_first_is_over(struct main *m)
     struct br_err err = BR_ERR_NONE;
 
     if (m->first && p == NULL) {
-        p = request(m, ROLE_INITIAL, 0);
+        p = main_start_new(m, ROLE_INITIAL, 0);
         if (p != NULL)
-            start(m, p);
+            main_start(m, p);
         else
             main_give_up(m, "no memory for the first start");
         return false;
@@ -350,7 +359,7 @@ main_first_is_over(struct main *m)
 static void
 start_first(struct main *m, enum role_id role, uint32_t nth)
 {
-    struct process *p = request(m, role, nth);
+    struct process *p = main_start_new(m, role, nth);
 
     if (p == NULL) {
         main_give_up(m, "no memory to begin with");
@@ -360,7 +369,7 @@ start_first(struct main *m, enum role_id role, uint32_t nth)
         p->cohort = m->cohort.number;
         p->nth = nth;
     }
-    start(m, p);
+    main_start(m, p);
 }
 
 void
@@ -528,99 +537,4 @@ main_on_failed(struct task *task, struct channel *ch, struct message *msg)
     report_failure(m, p, failed->rc, failed->text);
     if (m->phase == MAIN_STARTING && p->launch == 0)
         main_give_up(m, "%s failed: %s", process_name(p), failed->text);
-}
-
-static void
-refuse(struct channel *ch, const struct message *question, uint32_t launch, int rc,
-       const char *text)
-{
-    struct msg_failed failed = {.process = {.launch = launch}, .rc = rc};
-
-    snprintf(failed.text, sizeof(failed.text), "%s", text);
-    dispatch_reply(ch, question, MSG_PROCESS_FAILED, &failed, NULL, 0);
-}
-
-/* The role that is started by cards. */
-static const struct br_role *
-card_role(const struct main *m)
-{
-    for (enum role_id id = 0; id < ROLES; id++)
-        if (m->roles[id] != NULL && m->roles[id]->parent == ROLE_MAIN &&
-            m->roles[id]->user == USER_CARD)
-            return m->roles[id];
-    return NULL;
-}
-
-/* May there be such a launch: 0, or why not. */
-static int
-check_launch(struct main *m, uint32_t launch, struct br_err *err)
-{
-    const struct br_role *role = card_role(m);
-
-    if (m->phase > MAIN_RUNNING)
-        return br_fail(err, -ESHUTDOWN, "brood is about to leave");
-    if (launch == 0 || role == NULL)
-        return br_fail(err, -EINVAL, "there is no launch %u", launch);
-    if (roster_find_launch(&m->children, role->id, launch) != NULL)
-        return br_fail(err, -EEXIST, "launch %u", launch);
-    return 0;
-}
-
-/* The process that the question asks for, not started yet; NULL with the reason. */
-static struct process *
-accept_launch(struct main *m, uint32_t launch, struct message *question, struct br_err *err)
-{
-    struct launch *card = NULL;
-    struct process *p = NULL;
-
-    if (check_launch(m, launch, err) < 0 || launch_read(question->fds[0], &card, err) < 0)
-        return NULL;
-    p = request(m, card_role(m)->id, 0);
-    if (p == NULL) {
-        br_fail(err, -ENOMEM, "launch %u", launch);
-        launch_free(card);
-        return NULL;
-    }
-    p->card = card;
-    p->card_fd = fd_take(&question->fds[0]);
-    p->launch = launch;
-    p->asked = question->serial;
-    return p;
-}
-
-void
-main_on_process_start(struct task *task, struct channel *ch, struct message *msg)
-{
-    const struct msg_launch *order = msg->payload;
-    struct main *m = main_of(task);
-    struct br_err err = BR_ERR_NONE;
-    struct process *p = accept_launch(m, order->launch, msg, &err);
-
-    INJECT(main, start_asked);
-    if (p == NULL)
-        refuse(ch, msg, order->launch, err.rc, err.text);
-    else
-        start(m, p);
-}
-
-void
-main_on_process_stop(struct task *task, br_unused struct channel *ch, struct message *msg)
-{
-    const struct msg_launch *order = msg->payload;
-    struct main *m = main_of(task);
-    const struct br_role *role = card_role(m);
-    struct process *p =
-        role != NULL ? roster_find_launch(&m->children, role->id, order->launch) : NULL;
-
-    INJECT(main, stop_asked);
-    if (p == NULL || order->launch == 0)
-        return;
-    if (p->asked != 0) {
-        struct msg_failed failed = failure(p, -ECANCELED, "stopped before it was ready");
-
-        p->failed = true;
-        answer(m, p, MSG_PROCESS_FAILED, &failed);
-    }
-    main_retire(m, p);
-    main_live_next(m);
 }

@@ -14,14 +14,19 @@ bool main_first_is_over(struct main *m);
 /* All roles that main forks by itself, as often as the settings say. */
 void main_start_core(struct main *m);
 
+/* A process of that role, not started yet; NULL: no memory. */
+struct process *main_start_new(struct main *m, enum role_id role, uint32_t index);
+/* What becomes of the start is told later. */
+void main_start(struct main *m, struct process *p);
+/* Who asked for this start, and has no answer yet, gets that one. */
+void main_start_given_up(struct main *m, struct process *p, int rc, const char *text);
+
 /* One more router, the nth of that cohort.  0, or -ENOMEM; that it could not start is told later.
  */
 int main_start_router(struct main *m, uint32_t cohort, uint32_t nth);
 /* A process that an upgrade held back starts again. */
 void main_start_held(struct main *m, struct process *p);
 
-void main_on_process_start(struct task *task, struct channel *ch, struct message *msg);
-void main_on_process_stop(struct task *task, struct channel *ch, struct message *msg);
 void main_on_created(struct task *task, struct channel *ch, struct message *msg);
 void main_on_ready(struct task *task, struct channel *ch, struct message *msg);
 void main_on_failed(struct task *task, struct channel *ch, struct message *msg);

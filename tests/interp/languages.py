@@ -30,7 +30,6 @@ class Language:
     library: dict = field(default_factory=dict)  # environment under which the interpreter finds our library
     without: str = ""          # why it cannot be run here; empty: it can
     cannot: dict = field(default_factory=dict)  # tests that are not for it, with the reason
-    core: bool = False         # without BROOD_INTERP_ALL only the tests of CORE
 
     def module(self, directory, version):
         Path(directory, self.module_name).write_text(self.module_text.replace("{version}", version))
@@ -45,17 +44,17 @@ PYTHON = Language("python", os.environ.get("BROOD_TEST_PYTHON", "/usr/bin/python
 
 RUBY = Language("ruby", "ruby", "probe.rb", "-W1", "probe_module.rb",
                 "module ProbeModule\n  def self.version = '{version}'\nend\n", {"RUBYLIB": str(GUESTS / "ruby")},
-                "" if shutil.which("ruby") else "ruby is not installed", core=True)
+                "" if shutil.which("ruby") else "ruby is not installed")
 
 PHP = Language("php", "php", "probe.php", "-q", "probe_module.php", "<?php function probe_version() { return '{version}'; }\n",
-               {"PROBE_PHP": str(GUESTS / "php")}, "" if shutil.which("php") else "php is not installed", core=True)
+               {"PROBE_PHP": str(GUESTS / "php")}, "" if shutil.which("php") else "php is not installed")
 
 BASH = Language("bash", "bash", "probe.bash", "--norc", "probe_module.bash", "version() { echo {version}; }\n",
-                {"PROBE_BASH": str(BUILTIN)}, "" if (BUILTIN / "prefork_interp.so").exists() else "bash-builtins is not installed", core=True)
+                {"PROBE_BASH": str(BUILTIN)}, "" if (BUILTIN / "prefork_interp.so").exists() else "bash-builtins is not installed")
 
 # Each call initialises by itself, ahead of time: its token is that of the process which starts them all.
 NODE = Language("node", "node", "probe.js", "--no-warnings", "probe_module.js", "exports.version = () => '{version}';\n",
-                {"NODE_PATH": str(BUILT / "node")}, "" if shutil.which("node") else "nodejs is not installed", core=True, cannot={
+                {"NODE_PATH": str(BUILT / "node")}, "" if shutil.which("node") else "nodejs is not installed", cannot={
                     "test_arguments_with_every_byte": "Node's strings are text: what is no UTF-8 cannot be an argument",
                     "test_resource_limits_are_the_callers": "Node raises its limit of descriptors to the highest at its start",
                     "test_racing_first_calls_start_one_server": "it counts initialisations, of which each call has its own",
@@ -65,7 +64,8 @@ NODE = Language("node", "node", "probe.js", "--no-warnings", "probe_module.js", 
 LANGUAGES = [PERL, PYTHON, RUBY, PHP, BASH, NODE]
 
 # What each step of a call and of a server's life needs a library for: quick enough for `make test`.
-# With BROOD_INTERP_ALL=1 (`make test-interp`) every language runs every test.
+# With BROOD_INTERP_ALL=1 (`make test-interp`) every language runs every test; without, Perl all but LONG.
+LONG = {"test_a_hundred_callers_at_once", "test_a_hundred_first_calls_start_one_server"}
 CORE = {
     "test_a_second_call_finds_the_first_ones_initialisation", "test_arguments_are_the_callers_own", "test_arguments_with_every_byte",
     "test_the_environment_is_exactly_the_callers", "test_a_variable_that_is_gone_is_gone", "test_a_call_with_a_long_environment",

@@ -307,14 +307,15 @@ class Brood:
         return self.descriptors() if self.descriptors("socket") == sockets else None
 
     def remains(self):
-        """pids of all that still holds the log open, whoever its parent is: what a killed main left."""
+        """pids of all that still holds the log open, or is a main that has not opened it yet, whoever its parent is."""
         found = []
         for pid in processes():
             try:
                 held = [os.readlink(fd.path) for fd in os.scandir(f"/proc/{pid}/fd")]
+                words = Path(f"/proc/{pid}/cmdline").read_bytes()
             except OSError:
                 continue
-            if str(self.log_path) in held and pid != os.getpid():
+            if (str(self.log_path) in held or str(self.pid_path).encode() in words) and pid != os.getpid():
                 found.append(pid)
         return found
 

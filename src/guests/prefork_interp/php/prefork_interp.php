@@ -457,7 +457,7 @@ final class PreforkInterp
             return; // an original wrapper tells nothing of the caller
         }
         foreach (array_diff(self::$ignoredAtStart, $ignored) as $number) {
-            if ($number !== SIGPIPE) { // which PHP ignores by itself
+            if (!in_array($number, [SIGPIPE, 32, 33], true)) { // the first PHP ignores by itself, the others the C library keeps
                 pcntl_signal($number, SIG_DFL);
             }
         }
