@@ -36,8 +36,11 @@
 static void
 forget_old(struct main *m)
 {
+    int fd = m->old_main.fd;
+
     loop_del(m->task.loop, &m->old_main);
-    fd_close(&m->old_main.fd);
+    m->old_main.fd = -1;
+    fd_close(&fd);
     main_live_next(m);
 }
 
