@@ -45,7 +45,8 @@ say_peer(FILE *to, const struct br_app_connection *c)
     if (c->peer_length == 0 || c->peer->sa_family != AF_INET)
         fprintf(to, "unix\n");
     else
-        fprintf(to, "%s %u\n", inet_ntop(AF_INET, &in->sin_addr, ip, sizeof(ip)), ntohs(in->sin_port));
+        fprintf(to, "%s %u\n", inet_ntop(AF_INET, &in->sin_addr, ip, sizeof(ip)),
+                ntohs(in->sin_port));
 }
 
 static void
