@@ -73,7 +73,13 @@ def is_for(pair, test, chosen):
         return False
     if chosen or EVERYTHING:
         return True
-    return test not in LONG if pair == WHOLE else test in CORE
+    return pair == WHOLE or test in CORE
+
+
+def pytest_collection_modifyitems(config, items):
+    long = [item for item in items if item.originalname in LONG and not EVERYTHING]
+    items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=long)
 
 
 def pytest_generate_tests(metafunc):
